@@ -1,0 +1,90 @@
+//! Which events a reader asks for. One filter serves list, count, purge and subscriptions.
+
+use crate::{AccountName, Event, Level, Timestamp, TypePattern, Violation, Violations};
+
+/// Selects events of one account. Every part that is given must hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filter {
+    pub account: AccountName,
+    pub level: Option<Level>,
+    pub event_type: Option<TypePattern>,
+    /// Exact.
+    pub service: Option<String>,
+    /// Exact.
+    pub host_id: Option<String>,
+    /// Exact.
+    pub resource_type: Option<String>,
+    /// Exact: a repository does not match its tags (contract section 8).
+    pub resource_id: Option<String>,
+    /// Exclusive: `occurred_at` is later.
+    pub since: Option<Timestamp>,
+    /// Exclusive: `occurred_at` is earlier.
+    pub before: Option<Timestamp>,
+}
+
+/// A filter that nobody has checked yet, as the edges read it. An empty text counts as absent (contract 3.2).
+#[derive(Debug, Clone, Default)]
+pub struct FilterDraft {
+    pub level: Option<Level>,
+    pub event_type: Option<TypePattern>,
+    pub service: Option<String>,
+    pub host_id: Option<String>,
+    pub resource_type: Option<String>,
+    pub resource_id: Option<String>,
+    pub since: Option<Timestamp>,
+    pub before: Option<Timestamp>,
+}
+
+impl FilterDraft {
+    /// The filter over the events of `account`; `found` are the violations an edge has met while it read the draft.
+    ///
+    /// # Errors
+    /// `found`, if there are any, and `since` not earlier than `before`, which selects nothing.
+    pub fn check(self, account: AccountName, found: Violations) -> Result<Filter, Violations> {
+        let mut violations = found;
+        if let (Some(since), Some(before)) = (self.since, self.before)
+            && since >= before
+        {
+            let problem = format!("`{since}` is not earlier than `before`, which is `{before}`");
+            violations.0.push(Violation::new("since", problem));
+        }
+        violations.into_result()?;
+        let given = |text: Option<String>| text.filter(|text| !text.is_empty());
+        Ok(Filter {
+            account,
+            level: self.level,
+            event_type: self.event_type,
+            service: given(self.service),
+            host_id: given(self.host_id),
+            resource_type: given(self.resource_type),
+            resource_id: given(self.resource_id),
+            since: self.since,
+            before: self.before,
+        })
+    }
+}
+
+impl Filter {
+    /// Every event of `account`.
+    pub fn all_of(account: AccountName) -> Self {
+        FilterDraft::default().check(account, Violations::default()).expect("an empty filter is valid")
+    }
+
+    /// Whether nothing but the account is asked for.
+    pub fn is_everything(&self) -> bool {
+        *self == Self::all_of(self.account.clone())
+    }
+
+    pub fn matches(&self, event: &Event) -> bool {
+        let same = |wanted: &Option<String>, found: &Option<String>| wanted.is_none() || wanted == found;
+        self.account == event.resource.account
+            && self.level.is_none_or(|level| level == event.level)
+            && self.event_type.as_ref().is_none_or(|pattern| pattern.matches(&event.event_type))
+            && same(&self.service, &event.source.service)
+            && same(&self.host_id, &event.source.host_id)
+            && same(&self.resource_type, &event.resource.resource_type)
+            && same(&self.resource_id, &event.resource.id)
+            && self.since.is_none_or(|since| event.occurred_at > since)
+            && self.before.is_none_or(|before| event.occurred_at < before)
+    }
+}
