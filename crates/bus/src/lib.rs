@@ -1,0 +1,19 @@
+//! What a bus promises: [`Bus`], [`Consumer`] and [`Message`], the subject each event travels under, and the
+//! [`conformance`] suite that every implementation must pass.
+//!
+//! The seam carries bytes under an ID, so an adapter knows neither events nor protobuf; [`EventPublisher`] and
+//! [`EventConsumer`] speak events above it, and are the one place where a message that is no event is put aside. The
+//! other design, a bus that speaks events itself, would decode in each adapter and need a second set of methods for
+//! whatever else travels later.
+//!
+//! Relies on `proto` for the encoding. Deliberately knows neither NATS nor SQLite, nor what consumers do.
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
+mod event_bus;
+mod seam;
+mod subject;
+
+pub use event_bus::{EventConsumer, EventMessage, EventPublisher};
+pub use seam::{Bus, BusError, Consumer, ConsumerSpec, Message, Outgoing, Receipt, Settlement, Token, Verdict};
+pub use subject::{SUBJECT_PREFIX, event_subject};

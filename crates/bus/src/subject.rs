@@ -1,0 +1,53 @@
+//! The subject an event travels under (design section 5), so that any NATS client may follow a part of the stream:
+//! `events.v1.<account>.<level>.<service>.<type>`.
+
+use event::Event;
+
+/// Every event's subject begins with this.
+pub const SUBJECT_PREFIX: &str = "events.v1";
+
+/// The subject of `event`. Only a hint for routing: what counts is inside the payload.
+///
+/// In the account and the service every character that NATS gives a meaning becomes `_`. The dots of a dotted type
+/// stay, so `events.v1.*.error.*.system.repository.>` works; a type's `*`, `>` and blanks become `_` too.
+pub fn event_subject(event: &Event) -> String {
+    let account = token(event.resource.account.as_str());
+    let level = event.level.as_str().to_ascii_lowercase();
+    let service = token(event.source.service.as_deref().unwrap_or_default());
+    let event_type: Vec<String> = event.event_type.split('.').map(token).collect();
+    format!("{SUBJECT_PREFIX}.{account}.{level}.{service}.{}", event_type.join("."))
+}
+
+/// One subject token; an absent value is `_`.
+fn token(text: &str) -> String {
+    let plain = |character: char| character.is_ascii_alphanumeric() || "-_@+".contains(character);
+    let token: String = text.chars().map(|character| if plain(character) { character } else { '_' }).collect();
+    if token.is_empty() { "_".to_owned() } else { token }
+}
+
+#[cfg(test)]
+mod tests {
+    use event::{EventDraft, Source, Violations};
+
+    use super::*;
+
+    fn check(account: &str, service: Option<&str>, event_type: &str, expected: &str) {
+        let draft = EventDraft {
+            event_type: event_type.into(),
+            level: Some(event::Level::Error),
+            message: "m".into(),
+            source: Source { service: service.map(Into::into), ..Source::default() },
+            occurred_at: "2018-06-30".parse().ok(),
+            ..EventDraft::default()
+        };
+        let event = draft.check(&account.parse().unwrap(), Violations::default()).unwrap();
+        assert_eq!(event_subject(&event), expected);
+    }
+
+    #[test]
+    fn a_subject_is_built_of_plain_tokens() {
+        check("admin", Some("catalog"), "list_tags_fail", "events.v1.admin.error.catalog.list_tags_fail");
+        check("a.b", None, "system.feeds.sync.failed", "events.v1.a_b.error._.system.feeds.sync.failed");
+        check("a", Some("x > *"), "a..b *", "events.v1.a.error.x____.a._.b__");
+    }
+}

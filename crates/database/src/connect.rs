@@ -1,0 +1,102 @@
+//! Pools of connections, and transactions that write.
+
+use std::time::Duration;
+
+use sea_orm::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sea_orm::{
+    DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, SqlxPostgresConnector,
+    SqlxSqliteConnector, TransactionOptions, TransactionTrait,
+};
+
+use crate::{DatabaseError, DatabaseUrl};
+
+/// Most connections a process opens for reading; writers on SQLite take one more.
+const CONNECTIONS_MAX: u32 = 8;
+/// How long a call waits for a free connection, or for a server to answer.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long SQLite waits for another writer of the same file.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A database to read and write.
+///
+/// SQLite has one writer at a time, so writes go through a pool of one connection and never fail as busy; reads have
+/// connections of their own and, in WAL mode, neither wait for the writer nor hold it up. On PostgreSQL both are one
+/// pool.
+#[derive(Clone)]
+pub struct Database {
+    writer: DatabaseConnection,
+    reader: DatabaseConnection,
+}
+
+impl Database {
+    /// A database that connects when it is first used, so this never fails for a server that is away.
+    ///
+    /// Every commit on SQLite is synced to the disk (`synchronous=FULL`): with `NORMAL` a power loss may take back the
+    /// last commits, and what we have confirmed would be a lie.
+    pub fn open(url: &DatabaseUrl) -> Result<Self, DatabaseError> {
+        match url {
+            DatabaseUrl::Sqlite(file) => {
+                let options = SqliteConnectOptions::new()
+                    .filename(file)
+                    .create_if_missing(true)
+                    .journal_mode(SqliteJournalMode::Wal)
+                    .synchronous(SqliteSynchronous::Full)
+                    .busy_timeout(BUSY_TIMEOUT)
+                    .foreign_keys(true);
+                let pool = |connections_max| {
+                    SqlitePoolOptions::new().max_connections(connections_max).acquire_timeout(ACQUIRE_TIMEOUT)
+                };
+                // A writer that waits for its turn behind a long batch is not in trouble.
+                let writer = pool(1).acquire_timeout(Duration::from_secs(60)).connect_lazy_with(options.clone());
+                let reader = pool(CONNECTIONS_MAX).connect_lazy_with(options.pragma("query_only", "on"));
+                Ok(Self {
+                    writer: SqlxSqliteConnector::from_sqlx_sqlite_pool(writer),
+                    reader: SqlxSqliteConnector::from_sqlx_sqlite_pool(reader),
+                })
+            }
+            DatabaseUrl::Postgres(url) => {
+                let options: PgConnectOptions = url.parse()?;
+                let options = options.application_name("anchore-events");
+                let pool = PgPoolOptions::new()
+                    .max_connections(CONNECTIONS_MAX)
+                    .acquire_timeout(ACQUIRE_TIMEOUT)
+                    .connect_lazy_with(options);
+                let pool = SqlxPostgresConnector::from_sqlx_postgres_pool(pool);
+                Ok(Self { writer: pool.clone(), reader: pool })
+            }
+        }
+    }
+
+    /// For queries.
+    pub fn reader(&self) -> &DatabaseConnection {
+        &self.reader
+    }
+
+    /// Begins a transaction that will write. On SQLite it takes the write lock at once: a transaction that begins by
+    /// reading and writes later can be refused in the middle.
+    pub async fn begin_write(&self) -> Result<DatabaseTransaction, DatabaseError> {
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        let options = if self.is_sqlite() { options } else { TransactionOptions::default() };
+        Ok(self.writer.begin_with_options(options).await?)
+    }
+
+    pub fn is_sqlite(&self) -> bool {
+        matches!(self.writer.get_database_backend(), sea_orm::DbBackend::Sqlite)
+    }
+
+    /// Whether the database answers now.
+    pub async fn check(&self) -> Result<(), DatabaseError> {
+        Ok(self.reader.ping().await?)
+    }
+
+    /// Waits for running statements, then closes every connection.
+    pub async fn close(&self) {
+        // A pool that cannot be closed in good order is closed by the end of the process.
+        let _ = self.writer.close_by_ref().await;
+        let _ = self.reader.close_by_ref().await;
+    }
+}
