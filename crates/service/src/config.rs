@@ -1,0 +1,15 @@
+//! The configuration file: one [`Document`] of YAML with the environment laid over it, from which each crate reads its
+//! own [`Section`] into its own `Config`.
+//!
+//! serde stops at the first error and cannot tell what it knows; a tired operator wants every problem at once, by path,
+//! with the nearest known key. So sections are read key by key: what was asked for is known, what is left over is not.
+
+mod document;
+mod problem;
+mod section;
+mod span;
+
+pub use document::{Document, ENVIRONMENT_PREFIX, Environment};
+pub use problem::{Problem, Problems};
+pub use section::Section;
+pub use span::{format_span, parse_span};

@@ -1,0 +1,12 @@
+//! What every process needs: the [`config`] file, [`telemetry`], [`readiness`], the [`door`]s it listens at, the
+//! [`admin`] door for metrics and probes, and [`shutdown`].
+//!
+//! Relies on nothing of ours. Deliberately knows no event, no table and no bus.
+
+pub mod admin;
+pub mod config;
+pub mod door;
+pub mod grpc;
+pub mod readiness;
+pub mod shutdown;
+pub mod telemetry;
