@@ -61,6 +61,12 @@ pub fn lookup(name: &str) -> Option<&'static EventKind> {
     KINDS.iter().find(|kind| kind.names().any(|known| known.eq_ignore_ascii_case(name)))
 }
 
+/// The one name by which a type is known, whichever of its names `event_type` is: the canonical name of a known type,
+/// any other text in lower case.
+pub fn canonical_name(event_type: &str) -> String {
+    lookup(event_type).map_or_else(|| event_type.to_ascii_lowercase(), |kind| kind.name().to_owned())
+}
+
 /// The types that have a dotted name, by category and subcategory.
 pub fn categories() -> Vec<Category> {
     CATEGORIES
@@ -194,5 +200,7 @@ mod tests {
         assert_eq!(lookup("feed_sync_start"), lookup("SYSTEM.feeds.sync.started"));
         assert_eq!(lookup("system.feeds.sync.feed_failed").unwrap().name(), "system.feeds.sync.feed_failed");
         assert_eq!(lookup("nothing"), None);
+        assert_eq!(canonical_name("System.feeds.sync.started"), "feed_sync_start");
+        assert_eq!(canonical_name("My.Own"), "my.own");
     }
 }

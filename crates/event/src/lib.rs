@@ -18,7 +18,7 @@ mod type_pattern;
 mod violation;
 
 pub use account::{AccountName, AccountNameError};
-pub use catalogue::{Category, EventKind, Subcategory, categories, kinds, lookup};
+pub use catalogue::{Category, EventKind, Subcategory, canonical_name, categories, kinds, lookup};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use details::{DETAILS_BYTES_MAX, DETAILS_DEPTH_MAX, Details, DetailsError, Json};
 pub use draft::{

@@ -39,15 +39,16 @@ impl TypePattern {
         }
     }
 
-    /// Every catalogued name, in lower case, of a type that this pattern means, plus the pattern itself where it is
-    /// one name. A stored type is meant if it is one of these or, with a wildcard, if its text matches the pattern.
-    pub fn names(&self) -> Vec<&str> {
+    /// The one canonical name that a pattern without a wildcard means.
+    pub fn exact_name(&self) -> Option<String> {
+        (!self.has_wildcard()).then(|| catalogue::canonical_name(&self.0))
+    }
+
+    /// The canonical names of the known types that this pattern means by either name. Beside these it means every
+    /// other type whose own text it matches.
+    pub fn known_names(&self) -> Vec<&'static str> {
         let meant = catalogue::kinds().iter().filter(|kind| kind.names().any(|name| wildcard_match(&self.0, name)));
-        let mut names: Vec<&str> = meant.flat_map(|kind| kind.names()).collect();
-        if !self.has_wildcard() && !names.contains(&self.as_str()) {
-            names.push(&self.0);
-        }
-        names
+        meant.map(catalogue::EventKind::name).collect()
     }
 }
 
@@ -94,10 +95,12 @@ mod tests {
     fn check(pattern: &str, event_type: &str, expected: bool) {
         let pattern: TypePattern = pattern.parse().unwrap();
         assert_eq!(pattern.matches(event_type), expected, "{pattern:?} on {event_type}");
-        let event_type = event_type.to_ascii_lowercase();
-        let by_names = pattern.names().contains(&event_type.as_str())
-            || (pattern.has_wildcard() && wildcard_match(pattern.as_str(), &event_type));
-        assert_eq!(by_names, expected, "{pattern:?} by names on {event_type}");
+        let name = catalogue::canonical_name(event_type);
+        let by_name = match pattern.exact_name() {
+            Some(exact) => exact == name,
+            None => pattern.known_names().contains(&name.as_str()) || wildcard_match(pattern.as_str(), &name),
+        };
+        assert_eq!(by_name, expected, "{pattern:?} by canonical name on {event_type}");
     }
 
     #[test]

@@ -9,7 +9,7 @@ mod problem;
 mod section;
 mod span;
 
-pub use document::{Document, ENVIRONMENT_PREFIX, Environment};
+pub use document::{Document, ENVIRONMENT_PREFIX, Environment, Reading};
 pub use problem::{Problem, Problems};
-pub use section::Section;
+pub use section::{Origin, Resolved, Section};
 pub use span::{format_span, parse_span};

@@ -8,5 +8,6 @@ pub mod config;
 pub mod door;
 pub mod grpc;
 pub mod readiness;
+pub mod retry;
 pub mod shutdown;
 pub mod telemetry;

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use serde_json::{Map, Value};
 
-use super::section::{Findings, Section};
+use super::section::{Findings, Resolved, Section};
 use super::{Problem, Problems};
 
 /// `ANCHORE_EVENTS__BUS__KIND=nats` sets `bus.kind`.
@@ -35,6 +35,15 @@ pub struct Document {
     findings: Rc<RefCell<Findings>>,
 }
 
+/// What came of reading a document without a problem.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    /// Paths of keys of older systems that have no meaning here, for one warning.
+    pub ignored: Vec<String>,
+    /// Every setting, in the order in which they were read.
+    pub resolved: Vec<Resolved>,
+}
+
 impl Document {
     /// Reads `file`, if one is given, fills in `${NAME}` and `${NAME:-default}`, and lays the environment over it.
     ///
@@ -57,14 +66,16 @@ impl Document {
 
     /// Ends the reading: what nobody asked for is unknown.
     ///
-    /// Returns the paths of keys of older systems that have no meaning here, for one warning.
-    ///
     /// # Errors
     /// Every problem that was met.
-    pub fn finish(self) -> Result<Vec<String>, Problems> {
+    pub fn finish(self) -> Result<Reading, Problems> {
         self.root.finish();
         let findings = self.findings.take();
-        if findings.problems.is_empty() { Ok(findings.ignored) } else { Err(Problems(findings.problems)) }
+        if findings.problems.is_empty() {
+            Ok(Reading { ignored: findings.ignored, resolved: findings.resolved })
+        } else {
+            Err(Problems(findings.problems))
+        }
     }
 }
 

@@ -20,6 +20,7 @@ pub(super) struct Findings {
     pub(super) environment: Environment,
     pub(super) problems: Vec<Problem>,
     pub(super) ignored: Vec<String>,
+    pub(super) resolved: Vec<Resolved>,
     /// Which setting came from which variable.
     pub(super) variables: BTreeMap<String, String>,
 }
@@ -28,6 +29,24 @@ impl Findings {
     pub(super) fn new(environment: Environment) -> Self {
         Self { environment, ..Self::default() }
     }
+}
+
+/// A setting as it was resolved, to be shown to people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolved {
+    pub path: String,
+    /// `***` for a secret.
+    pub value: String,
+    pub origin: Origin,
+}
+
+/// Where a setting came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    Default,
+    File,
+    /// The name of the variable.
+    Environment(String),
 }
 
 /// One mapping of the configuration. Asking for a key takes it out and makes it known; [`Section::finish`] reports what
@@ -103,11 +122,56 @@ impl Section {
                 }
             }
         }
+        self.resolve(key, true, &format!("[{}]", texts.join(", ")));
         Some(texts)
     }
 
     /// A text; an empty one counts as absent.
     pub fn text(&mut self, key: &'static str) -> Option<String> {
+        let text = self.raw_text(key);
+        self.resolve(key, text.is_some(), text.as_deref().unwrap_or("null"));
+        text
+    }
+
+    /// A text, or `default`.
+    pub fn text_or(&mut self, key: &'static str, default: &str) -> String {
+        let text = self.raw_text(key);
+        self.resolve(key, text.is_some(), text.as_deref().unwrap_or(default));
+        text.unwrap_or_else(|| default.to_owned())
+    }
+
+    /// A text that `T` understands; its error is the problem. Shown as `T` prints itself.
+    pub fn parse<T: FromStr<Err: fmt::Display> + fmt::Display>(&mut self, key: &'static str) -> Option<T> {
+        let value = self.raw_parse::<T>(key);
+        let shown = value.as_ref().map_or_else(|| "null".to_owned(), T::to_string);
+        self.resolve(key, value.is_some(), &shown);
+        value
+    }
+
+    /// A text that `T` understands, or `default`.
+    pub fn parse_or<T: FromStr<Err: fmt::Display> + fmt::Display>(&mut self, key: &'static str, default: T) -> T {
+        let value = self.raw_parse::<T>(key);
+        let is_given = value.is_some();
+        let value = value.unwrap_or(default);
+        self.resolve(key, is_given, &value.to_string());
+        value
+    }
+
+    /// One of the named choices, in any case.
+    pub fn choice<T: Copy + PartialEq>(&mut self, key: &'static str, choices: &[(&str, T)], default: T) -> T {
+        let text = self.raw_text(key);
+        let found = text.as_ref().and_then(|text| choices.iter().find(|(name, _)| name.eq_ignore_ascii_case(text)));
+        if let (Some(text), None) = (&text, found) {
+            let names: Vec<String> = choices.iter().map(|(name, _)| format!("`{name}`")).collect();
+            self.refuse(key, format!("expected {}, got `{}`", names.join(" or "), bounded(text)));
+        }
+        let chosen = found.map_or(default, |(_, value)| *value);
+        let name = choices.iter().find(|(_, value)| *value == chosen).map_or("null", |(name, _)| name);
+        self.resolve(key, found.is_some(), name);
+        chosen
+    }
+
+    fn raw_text(&mut self, key: &'static str) -> Option<String> {
         let value = self.take(key)?;
         match scalar(&value) {
             Some(text) => Some(text).filter(|text| !text.is_empty()),
@@ -118,51 +182,59 @@ impl Section {
         }
     }
 
-    /// A text that `T` understands; its error is the problem.
-    pub fn parse<T: FromStr<Err: fmt::Display>>(&mut self, key: &'static str) -> Option<T> {
-        let text = self.text(key)?;
+    fn raw_parse<T: FromStr<Err: fmt::Display>>(&mut self, key: &'static str) -> Option<T> {
+        let text = self.raw_text(key)?;
         match text.parse() {
             Ok(value) => Some(value),
             Err(error) => {
-                self.refuse(key, format!("`{}`: {error}", bounded(&text)));
+                let error = error.to_string();
+                // Most of our errors quote the text already.
+                let quoted = if error.contains('`') { error } else { format!("`{}`: {error}", bounded(&text)) };
+                self.refuse(key, quoted);
                 None
             }
         }
     }
 
-    /// One of the named choices.
-    pub fn choice<T: Copy>(&mut self, key: &'static str, choices: &[(&str, T)]) -> Option<T> {
-        let text = self.text(key)?;
-        let found = choices.iter().find(|(name, _)| name.eq_ignore_ascii_case(&text));
-        if found.is_none() {
-            let names: Vec<String> = choices.iter().map(|(name, _)| format!("`{name}`")).collect();
-            self.refuse(key, format!("expected {}, got `{}`", names.join(" or "), bounded(&text)));
-        }
-        found.map(|(_, value)| *value)
+    /// Notes what a setting is, for people.
+    fn resolve(&self, key: &str, is_given: bool, value: &str) {
+        let path = self.path_of(key);
+        let mut findings = self.findings.borrow_mut();
+        let origin = match findings.variables.get(&path) {
+            _ if !is_given => Origin::Default,
+            Some(variable) => Origin::Environment(variable.clone()),
+            None => Origin::File,
+        };
+        findings.resolved.push(Resolved { path, value: value.to_owned(), origin });
     }
 
     /// `true` or `false`, in any case, also as a text (which is what a variable gives).
     pub fn flag(&mut self, key: &'static str, default: bool) -> bool {
-        match self.take(key) {
+        let given = self.take(key);
+        let flag = match &given {
             None => default,
-            Some(Value::Bool(value)) => value,
+            Some(Value::Bool(value)) => *value,
             Some(Value::String(text)) if text.eq_ignore_ascii_case("true") => true,
             Some(Value::String(text)) if text.eq_ignore_ascii_case("false") => false,
             Some(other) => {
-                self.refuse_value(key, "`true` or `false`", &other);
+                self.refuse_value(key, "`true` or `false`", other);
                 default
             }
-        }
+        };
+        self.resolve(key, given.is_some(), &flag.to_string());
+        flag
     }
 
     /// A whole number within `range`.
     pub fn number(&mut self, key: &'static str, default: u64, range: RangeInclusive<u64>) -> u64 {
-        let Some(value) = self.take(key) else { return default };
-        let number = scalar(&value).and_then(|text| text.parse().ok()).filter(|number| range.contains(number));
-        number.unwrap_or_else(|| {
-            self.refuse_value(key, &format!("a whole number from {} to {}", range.start(), range.end()), &value);
-            default
-        })
+        let given = self.take(key);
+        let read = given.as_ref().and_then(scalar).and_then(|text| text.parse().ok());
+        let number = read.filter(|number| range.contains(number));
+        if let (Some(value), None) = (&given, number) {
+            self.refuse_value(key, &format!("a whole number from {} to {}", range.start(), range.end()), value);
+        }
+        self.resolve(key, given.is_some(), &number.unwrap_or(default).to_string());
+        number.unwrap_or(default)
     }
 
     /// A TCP port; 0 lets the system choose.
@@ -173,19 +245,22 @@ impl Section {
 
     /// A span of time within `range`: seconds as a plain number, or a number with a unit.
     pub fn span(&mut self, key: &'static str, default: Duration, range: RangeInclusive<Duration>) -> Duration {
-        let Some(value) = self.take(key) else { return default };
-        let span = scalar(&value).and_then(|text| parse_span(&text)).filter(|span| range.contains(span));
-        span.unwrap_or_else(|| {
+        let given = self.take(key);
+        let read = given.as_ref().and_then(scalar).and_then(|text| parse_span(&text));
+        let span = read.filter(|span| range.contains(span));
+        if let (Some(value), None) = (&given, span) {
             let (least, most) = (format_span(*range.start()), format_span(*range.end()));
-            self.refuse_value(key, &format!("seconds or a duration such as `30s`, from {least} to {most}"), &value);
-            default
-        })
+            self.refuse_value(key, &format!("seconds or a duration such as `30s`, from {least} to {most}"), value);
+        }
+        self.resolve(key, given.is_some(), &format_span(span.unwrap_or(default)));
+        span.unwrap_or(default)
     }
 
     /// A secret: the text under `key`, or the content of the environment variable named under `key_env`, or of the file
     /// named under `key_file`, without its last line end.
     pub fn secret(&mut self, key: &'static str, key_env: &'static str, key_file: &'static str) -> Option<SecretString> {
-        let plain = self.text(key).map(SecretString::from);
+        let plain = self.raw_text(key).map(SecretString::from);
+        self.resolve(key, plain.is_some(), if plain.is_some() { "***" } else { "null" });
         plain.or_else(|| self.secret_elsewhere(key_env, key_file))
     }
 
@@ -208,6 +283,13 @@ impl Section {
                 None
             }
         }
+    }
+
+    /// A secret of a form that is checked by the caller; shown as `***`.
+    pub fn masked_text(&mut self, key: &'static str) -> Option<SecretString> {
+        let text = self.raw_text(key).map(SecretString::from);
+        self.resolve(key, text.is_some(), if text.is_some() { "***" } else { "null" });
+        text
     }
 
     /// A variable of the environment, by its name.

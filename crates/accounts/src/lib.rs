@@ -1,0 +1,16 @@
+//! Who may do what: [`Accounts`] and their roles, the credentials of a request, and the [`Caller`] they make.
+//!
+//! Relies on the vocabulary for account names and on the configuration's sections. Hides how passwords are kept and
+//! compared. Deliberately knows no events, no routes and no database.
+
+mod account;
+mod admin_password;
+mod caller;
+mod config;
+mod grpc;
+
+pub use account::Accounts;
+pub use admin_password::{ADMIN_PASSWORD_FILE, ADMIN_PASSWORD_VARIABLE};
+pub use caller::{ACCOUNT_HEADER, Caller, Refusal, Role};
+pub use config::{AccountConfig, AccountsConfig};
+pub use grpc::{Authenticated, caller_of};

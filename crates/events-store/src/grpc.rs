@@ -1,0 +1,208 @@
+//! The gRPC interface: requests in, answers out, and the one place where errors become a status.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use accounts::{Caller, caller_of};
+use bus::{BusError, EventPublisher};
+use database::DatabaseError;
+use event::{Clock, EventKind, Filter, StoredEvent, Violation, Violations};
+use futures::Stream;
+use proto::events::v1;
+use proto::events::v1::event_service_server::EventService;
+use tonic::{Code, Extensions, Request, Response, Status, Streaming};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
+
+use crate::cursor::Cursor;
+use crate::metrics::Metrics;
+use crate::publish::Publishing;
+use crate::purge::{self, Purge};
+use crate::store::Gate;
+
+/// Events on a page where the request does not say.
+const PAGE_SIZE: u64 = 100;
+/// Most events on a page (contract 3.2).
+const PAGE_SIZE_MAX: u64 = 1000;
+/// When to ask again while the database or the bus is away.
+const RETRY_DELAY: Duration = Duration::from_secs(2);
+
+/// Answers `events.v1.EventService`.
+pub struct Service {
+    pub gate: Gate,
+    pub publisher: EventPublisher,
+    pub clock: Arc<dyn Clock>,
+    pub metrics: Metrics,
+}
+
+#[tonic::async_trait]
+impl EventService for Service {
+    async fn list_events(
+        &self,
+        request: Request<v1::ListEventsRequest>,
+    ) -> Result<Response<v1::ListEventsResponse>, Status> {
+        let caller = caller_of(request.extensions())?;
+        let request = request.into_inner();
+        let page_size = page_size(request.page_size)?;
+        let filter = filter(request.filter, &caller)?;
+        let cursor = match request.page_token.as_str() {
+            "" => None,
+            token => Some(Cursor::from_page_token(token, &filter).map_err(|error| bad_field("page_token", error))?),
+        };
+        // One more than asked for tells whether there is a next page.
+        let mut found = self.gate.table()?.list(&filter, cursor, page_size + 1).await.map_err(database_status)?;
+        let has_more = found.len() as u64 > page_size;
+        found.truncate(usize::try_from(page_size).unwrap_or(usize::MAX));
+        let next = found.last().filter(|_| has_more).map(|last| Cursor::after(last).to_page_token(&filter));
+        Ok(Response::new(v1::ListEventsResponse {
+            events: found.into_iter().map(Into::into).collect(),
+            next_page_token: next.unwrap_or_default(),
+        }))
+    }
+
+    async fn get_event(&self, request: Request<v1::GetEventRequest>) -> Result<Response<v1::GetEventResponse>, Status> {
+        let caller = caller_of(request.extensions())?;
+        let id = request.into_inner().id;
+        let Ok(event_id) = id.parse() else { return Err(no_such_event(&id)) };
+        let found = self.gate.table()?.get(&caller.account, event_id).await.map_err(database_status)?;
+        let found: StoredEvent = found.ok_or_else(|| no_such_event(&id))?;
+        Ok(Response::new(v1::GetEventResponse { event: Some(found.into()) }))
+    }
+
+    async fn publish_events(
+        &self,
+        request: Request<Streaming<v1::PublishEventsRequest>>,
+    ) -> Result<Response<v1::PublishEventsResponse>, Status> {
+        let caller = writer_of(request.extensions())?;
+        let publishing = Publishing::new(&self.publisher, &caller, &self.metrics);
+        let ids = publishing.run(request.into_inner()).await?;
+        Ok(Response::new(v1::PublishEventsResponse { ids }))
+    }
+
+    async fn delete_event(
+        &self,
+        request: Request<v1::DeleteEventRequest>,
+    ) -> Result<Response<v1::DeleteEventResponse>, Status> {
+        let caller = writer_of(request.extensions())?;
+        let id = request.into_inner().id;
+        let Ok(event_id) = id.parse() else { return Err(no_such_event(&id)) };
+        let deleted = self.gate.table()?.delete(&caller.account, event_id, self.clock.now()).await;
+        if !deleted.map_err(database_status)? {
+            return Err(no_such_event(&id));
+        }
+        self.metrics.deleted.inc();
+        Ok(Response::new(v1::DeleteEventResponse {}))
+    }
+
+    type PurgeEventsStream = Pin<Box<dyn Stream<Item = Result<v1::PurgeEventsResponse, Status>> + Send>>;
+
+    async fn purge_events(
+        &self,
+        request: Request<v1::PurgeEventsRequest>,
+    ) -> Result<Response<Self::PurgeEventsStream>, Status> {
+        let caller = writer_of(request.extensions())?;
+        let request = request.into_inner();
+        let filter = filter(request.filter, &caller)?;
+        let table = self.gate.table()?.clone();
+        let below_position = match request.purge_token.as_str() {
+            "" => table.next_position().await.map_err(database_status)?,
+            token => crate::cursor::from_purge_token(token, &filter).map_err(|error| bad_field("purge_token", error))?,
+        };
+        let stream: Self::PurgeEventsStream = if request.validate_only {
+            let preview = purge::preview(&table, &filter, below_position).await.map_err(database_status)?;
+            let step = Some(v1::purge_events_response::Step::Preview(preview));
+            Box::pin(tokio_stream::once(Ok(v1::PurgeEventsResponse { step })))
+        } else {
+            let clock = Arc::clone(&self.clock);
+            Box::pin(Purge::new(table, filter, below_position, clock, self.metrics.clone()).into_stream())
+        };
+        Ok(Response::new(stream))
+    }
+
+    async fn list_event_types(
+        &self,
+        _request: Request<v1::ListEventTypesRequest>,
+    ) -> Result<Response<v1::ListEventTypesResponse>, Status> {
+        let event_types = event::kinds().iter().map(event_type).collect();
+        Ok(Response::new(v1::ListEventTypesResponse { event_types }))
+    }
+}
+
+fn event_type(kind: &EventKind) -> v1::EventType {
+    let level = match kind.level {
+        event::Level::Info => v1::Level::Info,
+        event::Level::Error => v1::Level::Error,
+    };
+    v1::EventType {
+        name: kind.name().to_owned(),
+        dotted_name: kind.dotted().unwrap_or_default().to_owned(),
+        level: level.into(),
+        resource_type: kind.resource_type.to_owned(),
+        message: kind.message.to_owned(),
+        service: kind.service.unwrap_or_default().to_owned(),
+    }
+}
+
+fn writer_of(extensions: &Extensions) -> Result<Caller, Status> {
+    let caller = caller_of(extensions)?;
+    caller.may_write()?;
+    Ok(caller)
+}
+
+fn filter(sent: Option<v1::EventFilter>, caller: &Caller) -> Result<Filter, Status> {
+    proto::check_filter(sent, caller.account.clone()).map_err(|violations| bad_fields(&violations))
+}
+
+fn page_size(sent: Option<i32>) -> Result<u64, Status> {
+    let Some(size) = sent else { return Ok(PAGE_SIZE) };
+    let in_range = u64::try_from(size).ok().filter(|size| (1..=PAGE_SIZE_MAX).contains(size));
+    in_range.ok_or_else(|| bad_field("page_size", format!("{size}, expected 1 to {PAGE_SIZE_MAX}")))
+}
+
+fn bad_field(field: &str, problem: impl std::fmt::Display) -> Status {
+    bad_fields(&Violation::new(field, problem).into())
+}
+
+pub fn bad_fields(violations: &Violations) -> Status {
+    Status::with_error_details(Code::InvalidArgument, violations.to_string(), bad_request(violations))
+}
+
+/// The violations as `google.rpc.BadRequest`.
+pub fn bad_request(Violations(violations): &Violations) -> ErrorDetails {
+    let fields = violations.iter().map(|violation| FieldViolation::new(&violation.field, &violation.problem));
+    ErrorDetails::with_bad_request(fields.collect::<Vec<_>>())
+}
+
+/// The contract's words (3.6), and which ID; an ID of another form or account is not there either (3.4).
+fn no_such_event(id: &str) -> Status {
+    let id: String = id.chars().take(64).collect();
+    Status::with_error_details(
+        Code::NotFound,
+        "Event not found",
+        ErrorDetails::with_resource_info("event", id, "", "no event with this ID in the account"),
+    )
+}
+
+pub fn database_status(error: DatabaseError) -> Status {
+    if error.is_transient() {
+        return unavailable(error.chain());
+    }
+    tracing::error!(error = error.chain(), "the database refused a statement");
+    Status::internal("the database refused a statement; the log of the events-store tells more")
+}
+
+pub fn bus_status(error: &BusError) -> Status {
+    match error {
+        BusError::Unavailable(_) | BusError::Misconfigured(_) => unavailable(error.chain()),
+        BusError::Full(_) => Status::with_error_details(
+            Code::ResourceExhausted,
+            error.chain(),
+            ErrorDetails::with_retry_info(Some(RETRY_DELAY)),
+        ),
+        BusError::Refused(_) => Status::invalid_argument(error.chain()),
+    }
+}
+
+pub fn unavailable(reason: String) -> Status {
+    Status::with_error_details(Code::Unavailable, reason, ErrorDetails::with_retry_info(Some(RETRY_DELAY)))
+}

@@ -1,0 +1,27 @@
+//! The store: consumes events in batches, keeps them in its tables, and answers queries and deletions over gRPC.
+//!
+//! Relies on a [`bus::Bus`], a [`database::Database`] and a clock, which are arguments. Deliberately knows no webhook,
+//! no subscription and no REST.
+//!
+//! In reading order: [`ingest`] takes events from the bus, [`table`] keeps them, [`grpc`] answers.
+
+mod config;
+mod cursor;
+mod entity;
+mod error;
+mod grpc;
+mod ingest;
+mod metrics;
+mod migrations;
+mod publish;
+mod purge;
+mod retention;
+mod selection;
+mod store;
+mod table;
+
+pub use config::Config;
+pub use error::StoreError;
+pub use migrations::Migrator;
+pub use store::{EventsStore, Ground, SERVICE};
+pub use table::EventsTable;

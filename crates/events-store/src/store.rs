@@ -1,0 +1,168 @@
+//! The service as a whole: bind, run, drain.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use accounts::{Accounts, Authenticated};
+use axum::Router;
+use bus::{Bus, EventPublisher};
+use database::Database;
+use event::Clock;
+use prometheus_client::registry::Registry;
+use proto::events::v1::event_service_server::{EventServiceServer, SERVICE_NAME};
+use service::door::{Door, TlsConfig};
+use service::grpc::{GrpcHealth, GrpcServer};
+use service::readiness::{Latch, Readiness};
+use tokio_util::sync::CancellationToken;
+use tonic::Status;
+use tonic::codec::CompressionEncoding;
+
+use crate::ingest::{BUS, DATABASE, Ingest, prepare};
+use crate::metrics::Metrics;
+use crate::retention::Retention;
+use crate::{Config, EventsTable, StoreError, grpc};
+
+/// The name of this service where a process is told which to run.
+pub const SERVICE: &str = "events-store";
+
+/// How often the database is looked after while nothing asks for it.
+const CHECK_CYCLE: Duration = Duration::from_secs(5);
+
+/// What the store stands on.
+pub struct Ground {
+    pub database: Database,
+    pub bus: Arc<dyn Bus>,
+    pub clock: Arc<dyn Clock>,
+    pub accounts: Accounts,
+    pub readiness: Readiness,
+}
+
+/// The store, holding its port.
+pub struct EventsStore {
+    config: Config,
+    ground: Ground,
+    door: Door,
+    router: Router,
+    health: GrpcHealth,
+    latch: Latch,
+    gate: Gate,
+    metrics: Metrics,
+}
+
+impl EventsStore {
+    /// Takes the port. Neither the database nor the bus needs to be there yet.
+    ///
+    /// # Errors
+    /// A port that cannot be had.
+    pub async fn bind(
+        config: Config,
+        tls: Option<&TlsConfig>,
+        ground: Ground,
+        registry: &mut Registry,
+    ) -> Result<Self, StoreError> {
+        let door = Door::open(config.address, tls).await?;
+        let latch = ground.readiness.service(SERVICE, &[BUS, DATABASE]);
+        let gate = Gate { table: Arc::default(), readiness: ground.readiness.clone() };
+        let metrics = Metrics::register(registry);
+        let service = grpc::Service {
+            gate: gate.clone(),
+            publisher: EventPublisher::new(Arc::clone(&ground.bus)),
+            clock: Arc::clone(&ground.clock),
+            metrics: metrics.clone(),
+        };
+        let service = EventServiceServer::new(service).accept_compressed(CompressionEncoding::Gzip);
+        let mut server = GrpcServer::new(proto::FILE_DESCRIPTOR_SET);
+        server.routes().add_service(Authenticated::new(service, ground.accounts.clone()));
+        server.follow(SERVICE_NAME, SERVICE);
+        let (router, health) = server.build();
+        Ok(Self { config, ground, door, router, health, latch, gate, metrics })
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.door.address()
+    }
+
+    /// Until told to stop; finishes the requests and the batch in hand.
+    ///
+    /// # Errors
+    /// What can never work without a change of the configuration.
+    pub async fn run(self, migrate: bool, stop: CancellationToken) -> Result<(), StoreError> {
+        let Self { config, ground, door, router, health, latch, gate, metrics } = self;
+        // A failure of one part stops the others.
+        let stop = stop.child_token();
+        let _stopped = stop.clone().drop_guard();
+        let table = EventsTable::new(ground.database.clone());
+        let work = async {
+            prepare(&ground.database, migrate, &latch, &stop).await?;
+            gate.open(table.clone());
+            let clock = Arc::clone(&ground.clock);
+            let retention = Retention { table: table.clone(), clock, metrics: metrics.clone(), age_max: config.retention };
+            let ingest = Ingest {
+                table,
+                bus: ground.bus,
+                clock: ground.clock,
+                latch: latch.clone(),
+                metrics,
+                batch_events_max: config.batch_events_max,
+            };
+            let watch = watch_database(&ground.database, &latch, stop.clone());
+            let (ingested, (), ()) = tokio::join!(
+                async {
+                    let result = ingest.run(stop.clone()).await;
+                    stop.cancel();
+                    result
+                },
+                retention.run(stop.clone()),
+                watch
+            );
+            ingested.map_err(StoreError::from)
+        };
+        let work = async {
+            let result = work.await;
+            stop.cancel();
+            result
+        };
+        let health = async {
+            tokio::select! {
+                () = health.keep(ground.readiness.clone()) => {}
+                () = stop.cancelled() => {}
+            }
+        };
+        let (result, (), ()) = tokio::join!(work, door.serve(router, stop.clone()), health);
+        ground.database.close().await;
+        result
+    }
+}
+
+async fn watch_database(database: &Database, latch: &Latch, stop: CancellationToken) {
+    while tokio::time::timeout(CHECK_CYCLE, stop.cancelled()).await.is_err() {
+        match database.check().await {
+            Ok(()) => latch.holds(DATABASE),
+            Err(error) => latch.fails(DATABASE, error.chain()),
+        }
+    }
+}
+
+/// Lets requests through to the table once it exists.
+#[derive(Clone)]
+pub struct Gate {
+    table: Arc<OnceLock<EventsTable>>,
+    readiness: Readiness,
+}
+
+impl Gate {
+    fn open(&self, table: EventsTable) {
+        // Opened once, by the one who prepared the table.
+        let _ = self.table.set(table);
+    }
+
+    /// # Errors
+    /// UNAVAILABLE, with what the store is waiting for, before the table exists.
+    pub fn table(&self) -> Result<&EventsTable, Status> {
+        self.table.get().ok_or_else(|| {
+            let reasons = self.readiness.reasons(SERVICE).unwrap_or_default();
+            grpc::unavailable(format!("the events-store is not ready: {}", reasons.join("; ")))
+        })
+    }
+}
