@@ -1,0 +1,4 @@
+//! The commands, a module for each noun.
+
+pub mod completions;
+pub mod event;

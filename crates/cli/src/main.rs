@@ -1,0 +1,38 @@
+//! `anchore-cli`, a thin client of the event log: flags become a gRPC request, the answer becomes a table, YAML or JSON.
+//!
+//! Everything behind the gRPC is unknown here: no database, no bus. What old clients printed is printed to the byte
+//! (`output`, `yaml`), what they accepted is accepted (`flags`, `settings`).
+
+mod any_certificate;
+mod commands;
+mod connection;
+mod event_pages;
+mod failure;
+mod flags;
+mod output;
+mod record;
+mod settings;
+mod unreachable;
+mod yaml;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::flags::{Arguments, Command};
+use crate::settings::Settings;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    rustls::crypto::ring::default_provider().install_default().expect("nothing else installs a TLS provider");
+    let Arguments { global, command } = Arguments::parse();
+    let command = match command {
+        Command::Completions { shell } => return commands::completions::run(shell),
+        Command::Event { command } => command,
+    };
+    let (outcome, format) = match Settings::load(&global) {
+        Ok(settings) => (commands::event::run(&command, &settings).await, settings.format),
+        Err(failure) => (Err(failure), global.format().unwrap_or_default()),
+    };
+    outcome.unwrap_or_else(|failure| failure.report(format, command.keeps_stdout_for_data(), global.debug))
+}

@@ -1,0 +1,38 @@
+//! The forms in which events are printed.
+
+mod csv;
+mod ids;
+mod json;
+mod listing;
+mod table;
+
+pub use ids::IdsWriter;
+pub use json::to_python_json;
+pub use listing::{Listing, listing};
+
+use clap::ValueEnum;
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// The columns of the product page; for one event its YAML.
+    #[default]
+    Table,
+    /// More columns.
+    Wide,
+    /// The JSON of old clients, indented.
+    Json,
+    /// One record per line.
+    Ndjson,
+    /// One document per record.
+    Yaml,
+    /// A header, then a row per event.
+    Csv,
+}
+
+/// Whether to write colours: never with `NO_COLOR` (no-color.org), nor where a person does not read.
+pub fn is_colored(format: Format) -> bool {
+    use std::io::IsTerminal;
+    let is_set = |name: &str| crate::settings::environment(name).is_some_and(|value| !value.is_empty());
+    let is_dumb = crate::settings::environment("TERM").is_some_and(|terminal| terminal == "dumb");
+    matches!(format, Format::Table | Format::Wide) && std::io::stdout().is_terminal() && !is_set("NO_COLOR") && !is_dumb
+}
