@@ -4,8 +4,6 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::SecretString;
 
 /// Sets the admin's password instead of a made-up one.
@@ -14,8 +12,11 @@ pub const ADMIN_PASSWORD_VARIABLE: &str = "ANCHORE_ADMIN_PASSWORD";
 /// Holds the made-up password, in the data directory, readable by its owner alone.
 pub const ADMIN_PASSWORD_FILE: &str = "admin-password";
 
-/// Bytes of randomness in a made-up password: 144 bits, 24 characters.
-const RANDOM_BYTES: usize = 18;
+/// Length of a made-up password: 120 random bits at five a character.
+const LENGTH: usize = 24;
+
+/// What it is made of: no character that needs quoting, looks like another, or begins an option.
+const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 
 /// The made-up password of this data directory; the first call makes it.
 pub(crate) fn load_or_make(data_dir: &Path) -> io::Result<SecretString> {
@@ -26,9 +27,9 @@ pub(crate) fn load_or_make(data_dir: &Path) -> io::Result<SecretString> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
-    let mut bytes = [0; RANDOM_BYTES];
+    let mut bytes = [0; LENGTH];
     getrandom::fill(&mut bytes).map_err(io::Error::other)?;
-    let password = URL_SAFE_NO_PAD.encode(bytes);
+    let password: String = bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect();
     // Written beside and renamed, so that a crash never leaves half a password.
     let draft = data_dir.join(format!("{ADMIN_PASSWORD_FILE}.new"));
     let _ = std::fs::remove_file(&draft);

@@ -15,5 +15,8 @@ mod seam;
 mod subject;
 
 pub use event_bus::{EventConsumer, EventMessage, EventPublisher};
-pub use seam::{Bus, BusError, Consumer, ConsumerSpec, Message, Outgoing, Receipt, Settlement, Token, Verdict};
+pub use seam::{
+    Bus, BusError, Consumer, ConsumerSpec, MESSAGE_ID_BYTES_MAX, Message, Outgoing, PAYLOAD_BYTES_MAX, Receipt,
+    SUBJECT_BYTES_MAX, Settlement, Token, Verdict,
+};
 pub use subject::{SUBJECT_PREFIX, event_subject};

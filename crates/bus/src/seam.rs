@@ -5,6 +5,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::SUBJECT_PREFIX;
+
+/// Most bytes of one payload: 1 MiB, the default bound of a NATS server, less what its headers take.
+pub const PAYLOAD_BYTES_MAX: usize = 1024 * 1024 - 1024;
+/// Most bytes of a message's ID.
+pub const MESSAGE_ID_BYTES_MAX: usize = 64;
+/// Most bytes of a subject; a NATS server's line is 4 KiB, with the reply subject in it.
+pub const SUBJECT_BYTES_MAX: usize = 2048;
+
 /// A durable log of messages with named readers. Each reader has a position of its own, so one message reaches every
 /// consumer, and a consumer that was away finds what it missed.
 ///
@@ -57,12 +66,49 @@ pub struct ConsumerSpec {
 /// A message to publish.
 #[derive(Debug, Clone)]
 pub struct Outgoing {
-    /// Dot-separated tokens; see [`crate::event_subject`].
+    /// Dot-separated tokens after [`SUBJECT_PREFIX`], at most [`SUBJECT_BYTES_MAX`]; see [`crate::event_subject`].
     pub subject: String,
-    /// Identity of the message: what the bus knows duplicates by. At most 64 visible ASCII characters.
+    /// Identity of the message: what the bus knows duplicates by. 1 to [`MESSAGE_ID_BYTES_MAX`] visible ASCII
+    /// characters.
     pub id: String,
-    /// At most 1 MiB less an envelope, the default bound of a NATS server.
+    /// At most [`PAYLOAD_BYTES_MAX`].
     pub payload: Vec<u8>,
+}
+
+impl Outgoing {
+    /// Whether any bus takes this message; each adapter asks before it publishes, so all refuse alike.
+    ///
+    /// # Errors
+    /// [`BusError::Refused`].
+    pub fn check(&self) -> Result<(), BusError> {
+        let id_is_plain = self.id.bytes().all(|byte| byte.is_ascii_graphic());
+        if self.id.is_empty() || self.id.len() > MESSAGE_ID_BYTES_MAX || !id_is_plain {
+            let id: String = self.id.chars().take(MESSAGE_ID_BYTES_MAX).collect();
+            return Err(BusError::Refused(format!(
+                "expected an ID of 1 to {MESSAGE_ID_BYTES_MAX} visible ASCII characters, got {id:?}"
+            )));
+        }
+        let tokens = self.subject.strip_prefix(SUBJECT_PREFIX).and_then(|rest| rest.strip_prefix('.'));
+        let subject_is_plain = tokens.is_some_and(|tokens| tokens.split('.').all(is_subject_token));
+        if self.subject.len() > SUBJECT_BYTES_MAX || !subject_is_plain {
+            let subject: String = self.subject.chars().take(256).collect();
+            return Err(BusError::Refused(format!(
+                "expected a subject of at most {SUBJECT_BYTES_MAX} bytes below `{SUBJECT_PREFIX}`, without wildcards, \
+                 got {subject:?}"
+            )));
+        }
+        if self.payload.len() > PAYLOAD_BYTES_MAX {
+            return Err(BusError::Refused(format!(
+                "expected a payload of at most {PAYLOAD_BYTES_MAX} bytes, got {}",
+                self.payload.len()
+            )));
+        }
+        Ok(())
+    }
+}
+
+fn is_subject_token(token: &str) -> bool {
+    !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'*' && byte != b'>')
 }
 
 /// A message was added, or was there already.

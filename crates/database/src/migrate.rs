@@ -38,8 +38,11 @@ impl Database {
     pub async fn is_migrated<M: MigratorTrait>(&self) -> Result<bool, DatabaseError> {
         let applied = match M::get_applied_migrations_read_only(self.reader()).await {
             Ok(applied) => applied.len(),
-            // The one error of sea-orm's own making here: applied migrations that `M` does not have.
-            Err(DbErr::Custom(newest)) => return Err(DatabaseError::SchemaTooNew { newest }),
+            // The one error of sea-orm's own making here: it quotes an applied migration that `M` does not have.
+            Err(DbErr::Custom(text)) => {
+                let newest = text.split('\'').nth(1).unwrap_or(&text).to_owned();
+                return Err(DatabaseError::SchemaTooNew { newest });
+            }
             Err(error) => return Err(error.into()),
         };
         Ok(applied == M::migrations().len())

@@ -21,7 +21,8 @@ mod store;
 mod table;
 
 pub use config::Config;
+pub use cursor::Cursor;
 pub use error::StoreError;
 pub use migrations::Migrator;
 pub use store::{EventsStore, Ground, SERVICE};
-pub use table::EventsTable;
+pub use table::{EventsTable, PurgedBatch};

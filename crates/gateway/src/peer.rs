@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::Uri;
 use http::uri::Scheme;
@@ -28,6 +28,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// How often a healthy peer is asked for its health, and how long it may take to answer.
 const HEALTH_CYCLE: Duration = Duration::from_secs(5);
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How long a peer that starts beside us may take before it counts as away.
+const START_GRACE: Duration = Duration::from_secs(2);
 
 /// Where a peer answers: `http://host:port` or `https://host:port`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,6 +132,7 @@ impl Peer {
     /// Keeps `latch` as the peer's own health says, until told to stop.
     pub async fn watch(self, latch: Latch, stop: CancellationToken) {
         let mut waits = Waits::default();
+        let begun = Instant::now();
         loop {
             match self.check().await {
                 Ok(()) => {
@@ -139,7 +143,10 @@ impl Peer {
                     }
                 }
                 Err(reason) => {
-                    latch.fails(self.service, reason);
+                    // Services that start together are not in trouble while they do.
+                    if begun.elapsed() > START_GRACE {
+                        latch.fails(self.service, reason);
+                    }
                     if waits.pause(&stop).await {
                         return;
                     }

@@ -1,1 +1,60 @@
-fn main() {}
+//! `anchore-events`: the server. Any set of services in one process; which ones, which bus and which database is
+//! configuration.
+//!
+//! A table of contents: flags, configuration, logging, then what was asked for.
+
+mod arguments;
+mod check_config;
+mod compose;
+mod config;
+mod first_screen;
+mod ground;
+mod health;
+mod migrate;
+mod service_name;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use service::config::Environment;
+
+use crate::arguments::{Arguments, Command};
+use crate::config::Config;
+
+/// A configuration that cannot be used (`EX_CONFIG` of sysexits.h).
+const EXIT_CONFIG: u8 = 78;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    // The one provider in this program; libraries ask for the process's default.
+    rustls::crypto::ring::default_provider().install_default().expect("nothing has installed another provider");
+    let (config, reading) = match Config::load(&arguments, Environment::of_process()) {
+        Ok(loaded) => loaded,
+        Err(problems) => {
+            eprintln!("the configuration cannot be used:\n{problems}");
+            return ExitCode::from(EXIT_CONFIG);
+        }
+    };
+    service::telemetry::start(config.log);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&anyhow::Error::new(error).context("the runtime cannot be started")),
+    };
+    let result = runtime.block_on(async {
+        match arguments.command() {
+            Command::Run { services } => compose::run(config, reading, &services).await,
+            Command::Migrate => migrate::migrate(&config).await,
+            Command::CheckConfig => check_config::show(&config, &reading),
+            Command::Health { service } => health::ask(&config, service).await,
+        }
+    });
+    match result {
+        Ok(code) => code,
+        Err(error) => fail(&error),
+    }
+}
+
+fn fail(error: &anyhow::Error) -> ExitCode {
+    eprintln!("failed: {error:#}");
+    ExitCode::FAILURE
+}

@@ -8,6 +8,8 @@ mod document;
 mod problem;
 mod section;
 mod span;
+#[cfg(test)]
+mod tests;
 
 pub use document::{Document, ENVIRONMENT_PREFIX, Environment, Reading};
 pub use problem::{Problem, Problems};

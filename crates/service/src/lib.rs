@@ -7,6 +7,7 @@ pub mod admin;
 pub mod config;
 pub mod door;
 pub mod grpc;
+pub mod own_tls;
 pub mod readiness;
 pub mod retry;
 pub mod shutdown;

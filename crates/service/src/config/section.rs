@@ -205,7 +205,7 @@ impl Section {
             Some(variable) => Origin::Environment(variable.clone()),
             None => Origin::File,
         };
-        findings.resolved.push(Resolved { path, value: value.to_owned(), origin });
+        findings.resolved.push(Resolved { path, value: without_passwords(value), origin });
     }
 
     /// `true` or `false`, in any case, also as a text (which is what a variable gives).
@@ -377,6 +377,37 @@ fn bounded(text: &str) -> String {
     text.chars().take(80).collect()
 }
 
+/// Masks the passwords of URLs: what stands between `://user:` and `@`.
+fn without_passwords(text: &str) -> String {
+    let mut parts = text.split("://");
+    let mut masked = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (authority, rest) = part.split_at(part.find(['/', '?', ',', ']']).unwrap_or(part.len()));
+        let authority = match authority.rsplit_once('@') {
+            Some((credentials, host)) => {
+                let user = credentials.split(':').next().unwrap_or_default();
+                format!("{user}:***@{host}")
+            }
+            None => authority.to_owned(),
+        };
+        masked.push_str(&format!("://{authority}{rest}"));
+    }
+    masked
+}
+
 fn list(known: &BTreeSet<&'static str>) -> String {
     known.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_passwords_of_urls_are_masked() {
+        let check = |text: &str, expected: &str| assert_eq!(without_passwords(text), expected);
+        check("[nats://u:p@h:4222, tls://h]", "[nats://u:***@h:4222, tls://h]");
+        check("https://token@h/x?a=b@c", "https://token:***@h/x?a=b@c");
+        check("plain", "plain");
+    }
 }

@@ -1,0 +1,84 @@
+//! What the bus, its consumers and the writer see of one another.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use database::sea_orm::sqlx::SqlitePool;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::log_file::LogFile;
+use crate::progress::Progress;
+
+/// The bus in memory.
+pub(crate) struct Shared {
+    pub(crate) file: LogFile,
+    pub(crate) readers: SqlitePool,
+    /// Position of the newest message. So a consumer that is up to date asks no database.
+    newest: AtomicI64,
+    consumers: Mutex<BTreeMap<String, Arc<ConsumerState>>>,
+    /// Wakes every waiting fetch: a message was added, or a settlement made room or asked for a retry.
+    pub(crate) stirred: Notify,
+    /// Set when the bus is closed.
+    pub(crate) closing: CancellationToken,
+}
+
+/// One consumer in memory, shared by all openings of its name.
+pub(crate) struct ConsumerState {
+    pub(crate) name: String,
+    progress: Mutex<Progress>,
+    /// Held from planning a delivery to noting it, so that two openings never read the same messages.
+    pub(crate) turn: tokio::sync::Mutex<()>,
+}
+
+impl Shared {
+    pub(crate) fn new(file: LogFile, newest: i64, consumers: Vec<(String, i64)>) -> Self {
+        let states = consumers.into_iter().map(|(name, position)| (name.clone(), ConsumerState::new(name, position)));
+        Self {
+            readers: file.readers(),
+            file,
+            newest: AtomicI64::new(newest),
+            consumers: Mutex::new(states.collect()),
+            stirred: Notify::new(),
+            closing: CancellationToken::new(),
+        }
+    }
+
+    pub(crate) fn newest(&self) -> i64 {
+        self.newest.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn added_through(&self, position: i64) {
+        self.newest.fetch_max(position, Ordering::AcqRel);
+        self.stirred.notify_waiters();
+    }
+
+    pub(crate) fn consumer(&self, name: &str) -> Option<Arc<ConsumerState>> {
+        self.lock().get(name).cloned()
+    }
+
+    /// The consumer `name`, which the file has by now.
+    pub(crate) fn consumer_or_new(&self, name: &str) -> Arc<ConsumerState> {
+        self.lock().entry(name.to_owned()).or_insert_with(|| ConsumerState::new(name.to_owned(), 0)).clone()
+    }
+
+    pub(crate) fn consumers(&self) -> Vec<Arc<ConsumerState>> {
+        self.lock().values().cloned().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Arc<ConsumerState>>> {
+        self.consumers.lock().expect("nothing panics while it holds the consumers")
+    }
+}
+
+impl ConsumerState {
+    fn new(name: String, settled_through: i64) -> Arc<Self> {
+        let progress = Mutex::new(Progress::stored_at(settled_through));
+        Arc::new(Self { name, progress, turn: tokio::sync::Mutex::new(()) })
+    }
+
+    pub(crate) fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().expect("nothing panics while it holds a consumer's progress")
+    }
+}

@@ -1,0 +1,119 @@
+//! The service: one watch per repository.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::Duration;
+
+use emitter::Emitter;
+use event::Clock;
+use outbound::ClientError;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, info, info_span, warn};
+
+use crate::recurrence::Recurrence;
+use crate::registry::Registry;
+use crate::session::Session;
+use crate::watch::{Surroundings, Watch};
+use crate::{Config, Metrics, RegistryName, StatusBoard};
+
+/// The name of this service where a process is told which to run.
+pub const SERVICE: &str = "catalog";
+
+/// Most listings at the same time.
+pub const LISTINGS_AT_ONCE_MAX: usize = 16;
+
+/// The first listings are spread over this time for each repository, and over one cycle at most: a restart must not
+/// ask everything of everybody at once, and a single repository must not keep its reader waiting.
+const START_SPREAD_PER_REPOSITORY: Duration = Duration::from_millis(250);
+
+pub struct Catalog {
+    interval: Duration,
+    watches: Vec<Watch>,
+    board: StatusBoard,
+}
+
+impl Catalog {
+    /// # Errors
+    /// An HTTP client cannot be made.
+    pub fn new(config: Config, emitter: Emitter, clock: Arc<dyn Clock>, metrics: Metrics) -> Result<Self, ClientError> {
+        for warning in config.warnings() {
+            warn!("{warning}");
+        }
+        let board = StatusBoard::new(&config.repositories);
+        let surroundings = Surroundings {
+            emitter,
+            clock: Arc::clone(&clock),
+            metrics,
+            board: board.clone(),
+            turns: Arc::new(Semaphore::new(LISTINGS_AT_ONCE_MAX)),
+            kind: event::lookup("list_tags_fail").expect("the catalogue of events has it"),
+        };
+        let mut registries: BTreeMap<RegistryName, Arc<Registry>> = BTreeMap::new();
+        let mut watches = Vec::with_capacity(config.repositories.len());
+        for (index, repository) in config.repositories.iter().enumerate() {
+            let name = repository.name.registry();
+            let registry = match registries.get(name) {
+                Some(registry) => Arc::clone(registry),
+                None => Arc::new(Registry::new(name.clone(), &config, Arc::clone(&clock))?),
+            };
+            registries.insert(name.clone(), Arc::clone(&registry));
+            watches.push(Watch {
+                session: Session::new(registry, repository.clone()),
+                index,
+                recurrence: Recurrence::new(config.reminder_interval),
+                surroundings: surroundings.clone(),
+            });
+        }
+        Ok(Self { interval: config.repo_watcher, watches, board })
+    }
+
+    /// How each repository is doing; goes on showing it while the catalog runs.
+    pub fn status(&self) -> StatusBoard {
+        self.board.clone()
+    }
+
+    /// Watches until `stop` says so. Nothing is lost by stopping: a listing that is given up is made again.
+    ///
+    /// # Panics
+    /// When a watch panics, so that the process ends and does not go on half blind.
+    pub async fn run(self, stop: CancellationToken) {
+        let repositories = self.watches.len();
+        info!(repositories, interval_s = self.interval.as_secs(), "watching {repositories} repositories");
+        let count = u32::try_from(repositories).unwrap_or(u32::MAX);
+        let spread = START_SPREAD_PER_REPOSITORY.saturating_mul(count).min(self.interval);
+        let mut tasks = JoinSet::new();
+        for watch in self.watches {
+            let span = info_span!("watch", repository = %watch.session.repository.name);
+            let delay = spread.mul_f64(random_fraction());
+            tasks.spawn(watch.run(delay, self.interval, stop.clone()).instrument(span));
+        }
+        while let Some(ended) = tasks.join_next().await {
+            if let Err(error) = ended {
+                std::panic::resume_unwind(error.into_panic());
+            }
+        }
+        // With nothing to watch there is still a service, which ends when it is told to.
+        stop.cancelled().await;
+    }
+}
+
+/// From 0 to 1. Every hasher of the standard library begins with a random key, which is chance enough for a delay.
+fn random_fraction() -> f64 {
+    let random = u32::try_from(RandomState::new().hash_one(0) >> 32).expect("half of a 64-bit number");
+    f64::from(random) / f64::from(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_random_fraction_is_within_a_cycle_and_varies() {
+        let fractions: Vec<f64> = (0..100).map(|_| random_fraction()).collect();
+        assert!(fractions.iter().all(|fraction| (0.0..=1.0).contains(fraction)), "{fractions:?}");
+        assert!(fractions.iter().any(|fraction| *fraction < 0.5) && fractions.iter().any(|fraction| *fraction > 0.5));
+    }
+}

@@ -1,0 +1,151 @@
+//! The tags of one repository, page by page.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use emitter::{Cause, CauseCode};
+use http::header::CONTENT_TYPE;
+use outbound::Url;
+
+use crate::link::next_page;
+use crate::refusal::{ListingFailure, REFUSAL_BYTES_MAX};
+use crate::session::Session;
+use crate::tag_page;
+
+/// Tags asked for at a time: the most that distribution gives.
+const TAGS_PER_PAGE: usize = 1000;
+/// Most pages of one listing.
+pub const PAGES_MAX: usize = 500;
+/// Most tags of one repository.
+pub const TAGS_MAX: usize = 200_000;
+/// Most bytes of one listing, all pages together. Registries that know no paging send everything at once.
+pub const LISTING_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Longest time one listing may take, all pages together.
+pub const LISTING_TIMEOUT: Duration = Duration::from_mins(5);
+
+/// What a repository holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Listing {
+    pub(crate) tags: usize,
+    pub(crate) pages: usize,
+}
+
+/// Lists the tags of `session`'s repository. A failure is free of secrets.
+pub(crate) async fn list(session: &mut Session) -> Result<Listing, ListingFailure> {
+    let listed = tokio::time::timeout(LISTING_TIMEOUT, pages(session)).await;
+    let mut failure = match listed {
+        Ok(Ok(listing)) => return Ok(listing),
+        Ok(Err(failure)) => failure,
+        Err(_) => {
+            let summary = format!("the tags were not listed completely within {LISTING_TIMEOUT:?}");
+            let hint = "Check whether the registry is overloaded, and remove tags that nobody needs.";
+            Cause::new(CauseCode::Timeout, summary, hint).into()
+        }
+    };
+    failure.cause = failure.cause.without(session.secrets());
+    Err(failure)
+}
+
+async fn pages(session: &mut Session) -> Result<Listing, ListingFailure> {
+    let mut url = first_page(session)?;
+    let mut asked = HashSet::new();
+    let mut tags = HashSet::new();
+    let mut bytes_left = LISTING_BYTES_MAX;
+    for page in 1..=PAGES_MAX {
+        asked.insert(url.clone());
+        let answer = session.get(&url).await?;
+        let next = next_page(answer.headers());
+        let content_type = answer.header(CONTENT_TYPE.as_str()).map(str::to_owned);
+        let from = answer.url().clone();
+        let body = answer.body(bytes_left).await.map_err(on_page)?;
+        bytes_left -= body.len();
+
+        let known = tags.len();
+        tags.extend(tag_page::tags(&body).map_err(|what| on_page(no_page(session, &from, what, content_type, &body)))?);
+        if tags.len() > TAGS_MAX {
+            return Err(on_page(too_many(session, &url, &format!("more than {TAGS_MAX} tags"))));
+        }
+        let Some(next) = next else { return Ok(Listing { tags: tags.len(), pages: page }) };
+        let next_url = resolve(&url, &next).ok_or_else(|| on_page(astray(session, &url, &next, "at another host")))?;
+        if asked.contains(&next_url) {
+            return Err(on_page(astray(session, &url, &next, "which is one that came before")));
+        }
+        if tags.len() == known {
+            return Err(on_page(astray(session, &url, &next, "after one that brought no new tag")));
+        }
+        url = next_url;
+    }
+    Err(on_page(too_many(session, &url, &format!("more than {PAGES_MAX} pages"))))
+}
+
+fn first_page(session: &Session) -> Result<Url, Cause> {
+    let name = &session.repository.name;
+    let (scheme, endpoint, path) = (session.scheme(), name.registry().endpoint(), name.path());
+    let text = format!("{scheme}://{endpoint}/v2/{path}/tags/list?n={TAGS_PER_PAGE}");
+    text.parse().map_err(|error| {
+        let hint = "Correct the name in services.catalog.repositories.";
+        Cause::new(CauseCode::Unsupported, format!("`{name}` makes no address: {error}"), hint)
+    })
+}
+
+/// The address of the next page, at the same origin: credentials go there. A registry behind a proxy may name itself by
+/// another scheme or port, so of the host's own links only path and query are taken.
+fn resolve(url: &Url, next: &str) -> Option<Url> {
+    let target = url.join(next).ok()?;
+    let mut resolved = url.clone();
+    resolved.set_path(target.path());
+    resolved.set_query(target.query());
+    (target.host_str() == url.host_str()).then_some(resolved)
+}
+
+/// A failure behind an answer that was 200.
+fn on_page(cause: Cause) -> ListingFailure {
+    ListingFailure { cause: cause.with_evidence("http_status", 200), http_status: Some(200), retry_at: None }
+}
+
+fn no_page(session: &Session, from: &Url, what: &str, content_type: Option<String>, body: &[u8]) -> Cause {
+    let registry = &session.registry.name;
+    let summary = format!("`{registry}` answered with {what} in place of a list of tags");
+    let hint = format!(
+        "Check that `{registry}` is a registry (host and port): a login page or a proxy may answer in its place. `body` \
+         has the beginning of the answer."
+    );
+    let beginning = &body[..body.len().min(REFUSAL_BYTES_MAX)];
+    Cause::new(CauseCode::Parse, summary, hint)
+        .with_evidence("url", from.as_str())
+        .with_evidence("content_type", content_type)
+        .with_evidence("body", String::from_utf8_lossy(beginning))
+}
+
+fn astray(session: &Session, url: &Url, next: &str, how: &str) -> Cause {
+    let summary = format!("`{}` names a next page {how}", session.registry.name);
+    let hint = "The registry, or a proxy before it, makes wrong `Link` headers: correct its external address, or update \
+                it.";
+    Cause::new(CauseCode::Parse, summary, hint).with_evidence("url", url.as_str()).with_evidence("link", next)
+}
+
+fn too_many(session: &Session, url: &Url, what: &str) -> Cause {
+    let summary = format!("`{}` has {what}", session.repository.name);
+    let hint = "Remove tags that nobody needs, or take the repository out of services.catalog.repositories.";
+    Cause::new(CauseCode::TooLarge, summary, hint).with_evidence("url", url.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_page_is_at_the_same_origin() {
+        let check = |next: &str, expected: Option<&str>| {
+            let url = "https://r.example:5000/v2/a/tags/list?n=2".parse().unwrap();
+            assert_eq!(resolve(&url, next).as_ref().map(Url::as_str), expected, "{next}");
+        };
+        check("/v2/a/tags/list?last=x&n=2", Some("https://r.example:5000/v2/a/tags/list?last=x&n=2"));
+        check("?last=x", Some("https://r.example:5000/v2/a/tags/list?last=x"));
+        check("http://r.example/v2/a/tags/list?last=x", Some("https://r.example:5000/v2/a/tags/list?last=x"));
+        check("https://user:pass@r.example/x", Some("https://r.example:5000/x"));
+        check("https://evil.example/v2/a/tags/list?last=x", None);
+        check("file:///etc/passwd", None);
+        check("http://[", None);
+    }
+}

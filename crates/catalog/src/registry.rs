@@ -1,0 +1,70 @@
+//! One registry: the client that reaches it, and what all its repositories share.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use emitter::Secrets;
+use event::{Clock, Timestamp};
+use outbound::{Client, ClientConfig, ClientError, Settings};
+use secrecy::ExposeSecret;
+use tokio::sync::Semaphore;
+
+use crate::{Config, Credentials, RegistryName};
+
+/// Most listings at one registry at the same time: one that hangs must not hold every turn there is.
+pub const LISTINGS_AT_ONCE_PER_REGISTRY_MAX: usize = 4;
+
+pub(crate) struct Registry {
+    pub(crate) name: RegistryName,
+    pub(crate) client: Client,
+    pub(crate) credentials: Option<Credentials>,
+    /// What must not appear in an event about this registry.
+    pub(crate) secrets: Secrets,
+    pub(crate) turns: Semaphore,
+    pub(crate) clock: Arc<dyn Clock>,
+    held_until: Mutex<Option<Timestamp>>,
+}
+
+impl Registry {
+    pub(crate) fn new(name: RegistryName, config: &Config, clock: Arc<dyn Clock>) -> Result<Self, ClientError> {
+        let settings = Settings {
+            ca_file: Some(format!("`ca_file` of the entry for {name} in services.catalog.registries")),
+            insecure: Some("`insecure: true` for the repository in services.catalog.repositories".to_owned()),
+            request_timeout: Some("`services.catalog.request_timeout`".to_owned()),
+        };
+        let entry = config.registry(&name);
+        let credentials = entry.and_then(|entry| entry.credentials.clone());
+        let client = Client::new(ClientConfig {
+            connect_timeout: ClientConfig::default().connect_timeout.min(config.request_timeout),
+            request_timeout: config.request_timeout,
+            silence_timeout: config.request_timeout,
+            ca_certificates: entry.and_then(|entry| entry.ca_certificates.clone()),
+            environment_proxy: !name.is_loopback(),
+            settings,
+        })?;
+        let mut secrets = Secrets::default();
+        if let Some(credentials) = &credentials {
+            secrets.add_credentials(&credentials.username, credentials.password.expose_secret());
+        }
+        Ok(Self {
+            name,
+            client,
+            credentials,
+            secrets,
+            turns: Semaphore::new(LISTINGS_AT_ONCE_PER_REGISTRY_MAX),
+            clock,
+            held_until: Mutex::new(None),
+        })
+    }
+
+    /// Asks nothing more of this registry before `until`: it said so.
+    pub(crate) fn hold(&self, until: Timestamp) {
+        let mut held_until = self.held_until.lock().unwrap_or_else(PoisonError::into_inner);
+        *held_until = (*held_until).max(Some(until));
+    }
+
+    /// Until when nothing may be asked, if that is later than now.
+    pub(crate) fn held_until(&self) -> Option<Timestamp> {
+        let held_until = *self.held_until.lock().unwrap_or_else(PoisonError::into_inner);
+        held_until.filter(|until| *until > self.clock.now())
+    }
+}

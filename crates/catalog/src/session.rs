@@ -1,0 +1,155 @@
+//! Requests about one repository, with whatever its registry wants to be shown.
+
+use std::sync::Arc;
+
+use emitter::{Cause, CauseCode, Secrets};
+use http::header::{ACCEPT, AUTHORIZATION};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use outbound::{Answer, Url};
+
+use crate::RepositoryConfig;
+use crate::authorization::{self, Authorization};
+use crate::challenge::Challenge;
+use crate::refusal::{ListingFailure, Peer, Refusal, Standing};
+use crate::registry::Registry;
+use crate::token::Token;
+
+/// Largest answer of a token service, in bytes.
+const TOKEN_ANSWER_BYTES_MAX: usize = 64 * 1024;
+
+/// Keeps the authorization that worked, so that a challenge is answered once per token and not once per request.
+pub(crate) struct Session {
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) repository: RepositoryConfig,
+    authorization: Option<Authorization>,
+    /// Those of the registry, and every token that was issued to this session and may still be seen.
+    secrets: Secrets,
+}
+
+impl Session {
+    pub(crate) fn new(registry: Arc<Registry>, repository: RepositoryConfig) -> Self {
+        let secrets = registry.secrets.clone();
+        Self { registry, repository, authorization: None, secrets }
+    }
+
+    pub(crate) fn secrets(&self) -> &Secrets {
+        &self.secrets
+    }
+
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.repository.insecure { "http" } else { "https" }
+    }
+
+    /// The answer to GET, which is 200.
+    ///
+    /// # Errors
+    /// There was no answer, or another one.
+    pub(crate) async fn get(&mut self, url: &Url) -> Result<Answer, ListingFailure> {
+        let mut answer = self.send(url).await?;
+        if answer.status() == StatusCode::UNAUTHORIZED && self.authorize(&answer).await? {
+            answer = self.send(url).await?;
+        }
+        if answer.status() == StatusCode::OK {
+            return Ok(answer);
+        }
+        let standing = self.standing();
+        if answer.status() == StatusCode::UNAUTHORIZED {
+            self.authorization = None;
+        }
+        let refusal = Refusal::read(answer, Peer::Registry, standing, self.repository.name.clone()).await;
+        Err(refusal.into_failure(self.registry.clock.now()))
+    }
+
+    async fn send(&self, url: &Url) -> Result<Answer, Cause> {
+        let now = self.registry.clock.now();
+        let authorization = self.authorization.as_ref().and_then(|authorization| authorization.header(now));
+        self.registry.client.get(url, headers(authorization)).await
+    }
+
+    fn standing(&self) -> Standing {
+        match (&self.registry.credentials, &self.authorization) {
+            (None, _) => Standing::NoCredentials,
+            (Some(_), Some(Authorization::Bearer { .. })) => Standing::Accepted,
+            (Some(_), _) => Standing::Sent,
+        }
+    }
+
+    /// Answers the challenge of `answer`. Returns whether there is something new to send.
+    async fn authorize(&mut self, answer: &Answer) -> Result<bool, ListingFailure> {
+        let challenges = Challenge::of(answer.headers());
+        if let Some(challenge) = challenges.iter().find(|challenge| challenge.is("bearer")) {
+            self.authorization = None;
+            self.authorization = Some(self.fetch_token(challenge).await?);
+            return Ok(true);
+        }
+        let takes_password = challenges.iter().any(|challenge| challenge.is("basic"));
+        // The same password again would only bring an account nearer to being locked.
+        let was_refused = matches!(self.authorization, Some(Authorization::Basic(_)));
+        match &self.registry.credentials {
+            Some(credentials) if takes_password && !was_refused => {
+                self.authorization = Some(Authorization::basic(credentials));
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// Asks the token service that the registry names (distribution's token specification).
+    async fn fetch_token(&mut self, challenge: &Challenge) -> Result<Authorization, ListingFailure> {
+        let url = self.token_url(challenge)?;
+        let registry = Arc::clone(&self.registry);
+        let answer =
+            registry.client.get(&url, headers(registry.credentials.as_ref().map(authorization::basic))).await?;
+        let now = registry.clock.now();
+        if answer.status() != StatusCode::OK {
+            let standing = self.standing();
+            let refusal = Refusal::read(answer, Peer::TokenService, standing, self.repository.name.clone()).await;
+            return Err(refusal.into_failure(now));
+        }
+        let body = answer.body(TOKEN_ANSWER_BYTES_MAX).await?;
+        let unusable = |what: &str| self.unusable_token(&url, what);
+        let token = Token::parse(&body, now).map_err(unusable)?;
+        let authorization = Authorization::bearer(&token.text, token.expires_at);
+        let authorization =
+            authorization.ok_or_else(|| self.unusable_token(&url, "a token that no header can carry"))?;
+        self.secrets = registry.secrets.clone();
+        self.secrets.add(&token.text);
+        Ok(authorization)
+    }
+
+    fn token_url(&self, challenge: &Challenge) -> Result<Url, Cause> {
+        let realm = challenge.parameter("realm").unwrap_or_default();
+        let registry = &self.registry.name;
+        let hint = "Correct `realm` in the settings of the registry (distribution: `auth.token.realm`).";
+        let Some(mut url) = realm.parse::<Url>().ok().filter(|url| matches!(url.scheme(), "http" | "https")) else {
+            let summary = format!("`{registry}` names no usable token service");
+            return Err(Cause::new(CauseCode::Parse, summary, hint).with_evidence("realm", realm));
+        };
+        if url.scheme() == "http" && !self.repository.insecure {
+            let summary = format!("`{registry}` names a token service without TLS, to which no password is sent");
+            return Err(Cause::new(CauseCode::Tls, summary, hint).with_evidence("realm", realm));
+        }
+        let default_scope = format!("repository:{}:pull", self.repository.name.path());
+        let mut query = url.query_pairs_mut();
+        if let Some(service) = challenge.parameter("service") {
+            query.append_pair("service", service);
+        }
+        query.append_pair("scope", challenge.parameter("scope").unwrap_or(&default_scope));
+        drop(query);
+        Ok(url)
+    }
+
+    /// The body is not shown: even where it is no token, it may hold one.
+    fn unusable_token(&self, url: &Url, what: &str) -> Cause {
+        let summary = format!("the token service of `{}` answered with {what}", self.registry.name);
+        let hint = "Check `realm` in the settings of the registry: something other than a token service answers there.";
+        Cause::new(CauseCode::Parse, summary, hint).with_evidence("url", url.as_str()).with_evidence("http_status", 200)
+    }
+}
+
+fn headers(authorization: Option<HeaderValue>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    headers.extend(authorization.map(|authorization| (AUTHORIZATION, authorization)));
+    headers
+}

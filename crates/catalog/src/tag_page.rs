@@ -1,0 +1,67 @@
+//! One page of a listing, as the distribution specification has it: `{"name": "team/app", "tags": ["1", "2"]}`.
+
+use serde_json::Value;
+
+/// The tags of a page. `null` in place of the list is a repository whose tags are all gone (distribution 2.x).
+///
+/// # Errors
+/// What the body is instead, as a fragment: "JSON without `tags`".
+pub(crate) fn tags(body: &[u8]) -> Result<Vec<String>, &'static str> {
+    let Ok(page) = serde_json::from_slice::<Value>(body) else {
+        return Err(what_it_is(body));
+    };
+    let Value::Object(mut page) = page else { return Err("JSON that is no object") };
+    match page.remove("tags") {
+        None => Err("JSON without `tags`"),
+        Some(Value::Null) => Ok(Vec::new()),
+        Some(Value::Array(tags)) => {
+            let text =
+                |tag| if let Value::String(tag) = tag { Ok(tag) } else { Err("JSON with a tag that is no text") };
+            tags.into_iter().map(text).collect()
+        }
+        Some(_) => Err("JSON whose `tags` is no list"),
+    }
+}
+
+fn what_it_is(body: &[u8]) -> &'static str {
+    let start = body.trim_ascii_start();
+    if start.is_empty() {
+        "nothing at all"
+    } else if start.starts_with(b"<") {
+        "an HTML page, or XML"
+    } else if start.starts_with(b"{") || start.starts_with(b"[") {
+        "broken JSON"
+    } else {
+        "no JSON"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(body: &str, expected: Result<&[&str], &str>) {
+        let tags = tags(body.as_bytes());
+        let seen = tags.as_ref().map(|tags| tags.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!(seen, expected.map(<[_]>::to_vec).as_ref().map(Clone::clone).map_err(|e| e), "{body}");
+    }
+
+    #[test]
+    fn a_page_has_a_list_of_texts() {
+        check(r#"{"name":"a","tags":["1","2"],"more":1}"#, Ok(&["1", "2"]));
+        check(r#"{"name":"a","tags":null}"#, Ok(&[]));
+        check(r#"{"tags":[]}"#, Ok(&[]));
+    }
+
+    #[test]
+    fn what_is_no_page_is_called_what_it_is() {
+        check("", Err("nothing at all"));
+        check(" <!DOCTYPE html>", Err("an HTML page, or XML"));
+        check(r#"{"tags":["#, Err("broken JSON"));
+        check("garbage", Err("no JSON"));
+        check("[]", Err("JSON that is no object"));
+        check(r#"{"name":"a"}"#, Err("JSON without `tags`"));
+        check(r#"{"tags":{}}"#, Err("JSON whose `tags` is no list"));
+        check(r#"{"tags":[1]}"#, Err("JSON with a tag that is no text"));
+    }
+}

@@ -1,0 +1,15 @@
+//! The catalog against registries: Debian's real one, and small ones that fail on purpose.
+
+mod bad_answers;
+mod bad_certificates;
+mod bad_connections;
+mod certificates;
+mod eventually;
+mod fault_server;
+mod news;
+mod observed;
+mod paging;
+mod real_registry;
+mod recording_bus;
+mod registry_fixture;
+mod tokens;

@@ -1,0 +1,128 @@
+//! The client: one per peer, so that its settings can be named in hints.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use emitter::Cause;
+use http::HeaderMap;
+use reqwest::Url;
+use tracing::warn;
+
+use crate::transport::Transport;
+use crate::{Answer, CaCertificates, Settings, redirect};
+
+/// How long an idle connection is kept: long enough for the pages of one listing. A connection kept from one cycle to
+/// the next would say less about whether the peer can be reached, and may have died in silence.
+const IDLE_MAX: Duration = Duration::from_secs(10);
+
+const USER_AGENT: &str = concat!("anchore-events/", env!("CARGO_PKG_VERSION"));
+
+#[derive(Debug, Clone)]
+pub struct ClientConfig {
+    /// From the first packet to the end of the TLS handshake.
+    pub connect_timeout: Duration,
+    /// From the request to the last byte of the answer, redirects included.
+    pub request_timeout: Duration,
+    /// Longest silence in the middle of an answer.
+    pub silence_timeout: Duration,
+    /// Trusted besides the roots of the system.
+    pub ca_certificates: Option<CaCertificates>,
+    /// Whether `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` count. Off for a peer on this host.
+    pub environment_proxy: bool,
+    /// For hints.
+    pub settings: Settings,
+}
+
+impl Default for ClientConfig {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(10),
+            request_timeout: Duration::from_secs(30),
+            silence_timeout: Duration::from_secs(30),
+            ca_certificates: None,
+            environment_proxy: true,
+            settings: Settings::default(),
+        }
+    }
+}
+
+/// The client cannot be made; the reason is in this process and not in a peer.
+#[derive(Debug, thiserror::Error)]
+#[error("the HTTP client cannot be made")]
+pub struct ClientError(#[source] reqwest::Error);
+
+/// Makes requests. Cheap to clone; clones share their connections.
+#[derive(Debug, Clone)]
+pub struct Client {
+    client: reqwest::Client,
+    transport: Arc<Transport>,
+}
+
+impl Client {
+    /// # Panics
+    /// When no rustls provider is installed in this process; `main` does it first.
+    pub fn new(config: ClientConfig) -> Result<Self, ClientError> {
+        let certificates = || config.ca_certificates.iter().flat_map(CaCertificates::certificates);
+        let build = |with_system_roots: bool| {
+            let builder = reqwest::Client::builder()
+                .user_agent(USER_AGENT)
+                .connect_timeout(config.connect_timeout)
+                .timeout(config.request_timeout)
+                .read_timeout(config.silence_timeout)
+                .pool_idle_timeout(IDLE_MAX)
+                .redirect(redirect::policy())
+                // The address a redirect came from may hold a signature.
+                .referer(false);
+            let builder = if config.environment_proxy { builder } else { builder.no_proxy() };
+            let builder = if with_system_roots {
+                builder.tls_certs_merge(certificates())
+            } else {
+                builder.tls_certs_only(certificates())
+            };
+            builder.build()
+        };
+        // A slim image may have no roots at all. That is no reason to go without plain HTTP, nor to die at start: each
+        // request by TLS then says what is missing.
+        let (client, has_system_roots) = match build(true) {
+            Ok(client) => (client, true),
+            Err(error) => {
+                let client = build(false).map_err(ClientError)?;
+                warn!(error = %error, "this machine has no usable CA certificates; install ca-certificates");
+                (client, false)
+            }
+        };
+        Ok(Self { client, transport: Arc::new(Transport::new(config, has_system_roots)) })
+    }
+
+    /// Sends GET and returns as soon as the head of the answer is there, whatever its status.
+    ///
+    /// # Errors
+    /// There is no answer.
+    pub async fn get(&self, url: &Url, headers: HeaderMap) -> Result<Answer, Cause> {
+        let sent = self.client.get(url.clone()).headers(headers).send().await;
+        match sent {
+            Ok(response) => Ok(Answer::new(response, Arc::clone(&self.transport))),
+            Err(error) => Err(self.cause(error, url).await),
+        }
+    }
+
+    async fn cause(&self, error: reqwest::Error, asked: &Url) -> Cause {
+        let url = error.url().unwrap_or(asked).clone();
+        if Transport::may_have_met_tls(&error, &url) && self.speaks_tls(&url).await {
+            return self.transport.plain_to_tls(error, &url);
+        }
+        self.transport.cause(error, &url)
+    }
+
+    /// Looks once more, by TLS and with nothing to give away: it is the only way to tell a TLS server that was spoken
+    /// to in plain HTTP from a server that is broken.
+    async fn speaks_tls(&self, url: &Url) -> bool {
+        let mut url = url.clone();
+        let port = url.port_or_known_default();
+        url.set_path("/");
+        url.set_query(None);
+        // Neither fails for a URL that has just been used for a request.
+        let is_set = url.set_scheme("https").is_ok() && url.set_port(port).is_ok();
+        is_set && Transport::has_met_tls(&self.client.get(url).send().await)
+    }
+}

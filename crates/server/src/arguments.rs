@@ -1,0 +1,67 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use service::telemetry::LogFormat;
+
+use crate::service_name::ServiceName;
+
+/// The event log for container security: what failed, why, since when.
+#[derive(Debug, Parser)]
+#[command(name = "anchore-events", version, about, disable_help_subcommand = true)]
+pub struct Arguments {
+    /// The configuration file [default: ./config.yaml if present]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Where the data lies; overrides `data_dir` of the configuration [default: ./data]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+
+    /// How the log on standard error looks; overrides `log.format` of the configuration [default: text]
+    #[arg(long, global = true, value_name = "FORMAT")]
+    log_format: Option<LogFormatArgument>,
+
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Run all services, or those named, until told to stop (the default)
+    Run {
+        /// The services to run; all of them if none is named
+        #[arg(value_name = "SERVICE")]
+        services: Vec<ServiceName>,
+    },
+    /// Bring the database schema up to date, and exit
+    Migrate,
+    /// Print the configuration as it was resolved, secrets masked; exit 78 with every problem named
+    CheckConfig,
+    /// Ask the running process whether it is ready, for container probes: exit 0 or 1
+    Health {
+        /// Only this service; all of the process if none is named
+        #[arg(value_name = "SERVICE")]
+        service: Option<ServiceName>,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum LogFormatArgument {
+    Text,
+    Json,
+}
+
+impl Arguments {
+    pub fn command(&self) -> Command {
+        self.command.clone().unwrap_or(Command::Run { services: Vec::new() })
+    }
+
+    pub fn log_format(&self) -> Option<LogFormat> {
+        self.log_format.map(|format| match format {
+            LogFormatArgument::Text => LogFormat::Text,
+            LogFormatArgument::Json => LogFormat::Json,
+        })
+    }
+}

@@ -1,0 +1,68 @@
+//! The developer's door: `cargo xtask test` sets up all that the tests need and runs them, `cargo xtask check` holds the
+//! code against its rules. `.ci/run` calls both.
+
+mod run;
+mod servers;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::run::{Command, step};
+
+/// The developer's door.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Find or install the servers that the tests need, build the programs, run every test
+    Test {
+        /// Passed on to `cargo test`: `-p event`, a test's name, `-- --nocapture`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Format, lints and documentation, with warnings as errors
+    Check,
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().task {
+        Task::Test { arguments } => test(&arguments),
+        Task::Check => check(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn test(arguments: &[String]) -> Result<()> {
+    step("servers");
+    servers::find_or_install()?;
+    step("programs");
+    Command::cargo(["build", "--locked", "--package", "server", "--package", "cli"]).run()?;
+    step("tests");
+    let scope: &[&str] = if arguments.is_empty() { &["--workspace"] } else { &[] };
+    // One program after the other, each with its own summary; a failure in one does not hide the next.
+    Command::cargo(["test", "--locked", "--no-fail-fast"]).with(scope).with(arguments).run()
+}
+
+fn check() -> Result<()> {
+    step("format");
+    Command::cargo(["fmt", "--all", "--check"]).run()?;
+    step("lints");
+    let lints = ["clippy", "--locked", "--workspace", "--all-targets", "--", "--deny", "warnings"];
+    Command::cargo(lints).run()?;
+    step("documentation");
+    let documentation = ["doc", "--locked", "--workspace", "--no-deps", "--document-private-items"];
+    Command::cargo(documentation).environment("RUSTDOCFLAGS", "--deny warnings").run()
+}

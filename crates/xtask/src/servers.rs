@@ -1,0 +1,87 @@
+//! The real servers that the tests start: found, or installed where that can be done, or asked for.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+
+use crate::run::Command;
+
+/// A server that the tests need.
+struct Server {
+    /// The program that must be there.
+    program: &'static str,
+    /// Its package in Debian.
+    package: &'static str,
+    /// Where to get it elsewhere.
+    elsewhere: &'static str,
+}
+
+const SERVERS: [Server; 3] = [
+    Server {
+        program: "nats-server",
+        package: "nats-server",
+        elsewhere: "NATS server 2.9.10 or newer, from the releases page of nats-io/nats-server",
+    },
+    Server {
+        program: "postgres",
+        package: "postgresql",
+        elsewhere: "PostgreSQL 13 or newer, from your distribution or postgresql.org",
+    },
+    Server {
+        program: "docker-registry",
+        package: "docker-registry",
+        elsewhere: "Distribution 2.8 or newer as `docker-registry` (`registry` in its releases), from distribution/distribution",
+    },
+];
+
+/// Makes sure that every server is there.
+///
+/// # Errors
+/// On a machine where nothing can be installed: what is missing, and how to get it.
+pub fn find_or_install() -> Result<()> {
+    let missing = missing();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let packages: Vec<&str> = missing.iter().map(|server| server.package).collect();
+    if !(Path::new("/usr/bin/apt-get").exists() && is_root()) {
+        let mut lines = String::new();
+        for server in &missing {
+            lines.push_str(&format!("\n  {}: on Debian the package `{}`; elsewhere {}", server.program, server.package, server.elsewhere));
+        }
+        bail!(
+            "these programs are missing, and only root on Debian can have them installed:{lines}\n\
+             on Debian: sudo apt-get install --no-install-recommends {}",
+            packages.join(" ")
+        );
+    }
+    let apt = || Command::new("apt-get").environment("DEBIAN_FRONTEND", "noninteractive");
+    apt().with(&["update", "--quiet"]).run()?;
+    apt().with(&["install", "--quiet", "--yes", "--no-install-recommends"]).with(&packages).run()?;
+    match self::missing().first() {
+        None => Ok(()),
+        Some(server) => bail!("`{}` is still missing after its package `{}` was installed", server.program, server.package),
+    }
+}
+
+fn missing() -> Vec<&'static Server> {
+    SERVERS.iter().filter(|server| find(server.program).is_none()).collect()
+}
+
+/// Looks on the PATH, where Debian keeps daemons, and where it keeps PostgreSQL's.
+fn find(program: &str) -> Option<PathBuf> {
+    #[expect(clippy::disallowed_methods, reason = "a developer's tool, not a service")]
+    let path = std::env::var("PATH").unwrap_or_default();
+    let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    folders.extend(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from));
+    if let Ok(versions) = std::fs::read_dir("/usr/lib/postgresql") {
+        folders.extend(versions.flatten().map(|version| version.path().join("bin")));
+    }
+    folders.into_iter().map(|folder| folder.join(program)).find(|file| file.is_file())
+}
+
+fn is_root() -> bool {
+    // The owner of this process's entry is the user it runs as.
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata("/proc/self").is_ok_and(|entry| entry.uid() == 0)
+}
