@@ -17,7 +17,7 @@ use crate::recurrence::Recurrence;
 use crate::registry::Registry;
 use crate::session::Session;
 use crate::watch::{Surroundings, Watch};
-use crate::{Config, Metrics, RegistryName, StatusBoard};
+use crate::{Config, Metrics, RegistryName, RepositoryConfig, StatusBoard};
 
 /// The name of this service where a process is told which to run.
 pub const SERVICE: &str = "catalog";
@@ -42,31 +42,23 @@ impl Catalog {
         for warning in config.warnings() {
             warn!("{warning}");
         }
-        let board = StatusBoard::new(&config.repositories);
-        let surroundings = Surroundings {
-            emitter,
-            clock: Arc::clone(&clock),
-            metrics,
-            board: board.clone(),
-            turns: Arc::new(Semaphore::new(LISTINGS_AT_ONCE_MAX)),
-            kind: event::lookup("list_tags_fail").expect("the catalogue of events has it"),
-        };
         let mut registries: BTreeMap<RegistryName, Arc<Registry>> = BTreeMap::new();
-        let mut watches = Vec::with_capacity(config.repositories.len());
-        for (index, repository) in config.repositories.iter().enumerate() {
-            let name = repository.name.registry();
-            let registry = match registries.get(name) {
-                Some(registry) => Arc::clone(registry),
-                None => Arc::new(Registry::new(name.clone(), &config, Arc::clone(&clock))?),
-            };
-            registries.insert(name.clone(), Arc::clone(&registry));
-            watches.push(Watch {
-                session: Session::new(registry, repository.clone()),
-                index,
-                recurrence: Recurrence::new(config.reminder_interval),
-                surroundings: surroundings.clone(),
-            });
+        for name in config.repositories.iter().map(|repository| repository.name.registry()) {
+            if !registries.contains_key(name) {
+                let registry = Registry::new(name.clone(), &config, Arc::clone(&clock))?;
+                registries.insert(name.clone(), Arc::new(registry));
+            }
         }
+        let board = StatusBoard::new(&config.repositories);
+        let turns = Arc::new(Semaphore::new(LISTINGS_AT_ONCE_MAX));
+        let surroundings = Surroundings { emitter, clock, metrics, board: board.clone(), turns };
+        let watch = |(index, repository): (usize, RepositoryConfig)| Watch {
+            session: Session::new(Arc::clone(&registries[repository.name.registry()]), repository),
+            index,
+            recurrence: Recurrence::new(config.reminder_interval),
+            surroundings: surroundings.clone(),
+        };
+        let watches = config.repositories.into_iter().enumerate().map(watch).collect();
         Ok(Self { interval: config.repo_watcher, watches, board })
     }
 

@@ -42,16 +42,13 @@ fn parse(header: &str) -> Vec<Challenge> {
         }
         // A word with a value is a parameter of the scheme before it; one without is the next scheme.
         let after = after.trim_start();
-        match (after.strip_prefix('='), challenges.last_mut()) {
-            (Some(value), Some(challenge)) => {
-                let (value, after) = split_value(value.trim_start());
-                challenge.parameters.push((word.to_ascii_lowercase(), value));
-                rest = after;
-            }
-            _ => {
-                challenges.push(Challenge { scheme: word.to_ascii_lowercase(), parameters: Vec::new() });
-                rest = after;
-            }
+        if let (Some(value), Some(challenge)) = (after.strip_prefix('='), challenges.last_mut()) {
+            let (value, after) = split_value(value.trim_start());
+            challenge.parameters.push((word.to_ascii_lowercase(), value));
+            rest = after;
+        } else {
+            challenges.push(Challenge { scheme: word.to_ascii_lowercase(), parameters: Vec::new() });
+            rest = after;
         }
     }
 }

@@ -5,8 +5,8 @@ use http::header::LINK;
 
 /// The target of the first link with the relation `next`, as it was written.
 pub(crate) fn next_page(headers: &HeaderMap) -> Option<String> {
-    let values = headers.get_all(LINK).iter().filter_map(|value| value.to_str().ok());
-    values.filter_map(next_target).next().map(str::to_owned)
+    let mut values = headers.get_all(LINK).iter().filter_map(|value| value.to_str().ok());
+    values.find_map(next_target).map(str::to_owned)
 }
 
 fn next_target(header: &str) -> Option<&str> {

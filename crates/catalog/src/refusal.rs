@@ -129,12 +129,11 @@ impl Refusal {
         let is_answerable = challenges.iter().any(|challenge| challenge.is("basic") || challenge.is("bearer"));
         match self.standing {
             _ if !challenges.is_empty() && !is_answerable => CauseCode::Unsupported,
-            Standing::NoCredentials => CauseCode::Auth,
             Standing::Sent if self.says("DENIED") => CauseCode::Denied,
-            Standing::Sent => CauseCode::Auth,
-            // RFC 6750, section 3.1: the token itself is at fault, which is between the registry and its service.
-            Standing::Accepted if error == Some("invalid_token") => CauseCode::Auth,
-            Standing::Accepted => CauseCode::Denied,
+            // With `invalid_token` (RFC 6750, section 3.1) the token is at fault, which is between the registry and its
+            // token service.
+            Standing::Accepted if error != Some("invalid_token") => CauseCode::Denied,
+            _ => CauseCode::Auth,
         }
     }
 

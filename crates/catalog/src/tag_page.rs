@@ -41,9 +41,8 @@ mod tests {
     use super::*;
 
     fn check(body: &str, expected: Result<&[&str], &str>) {
-        let tags = tags(body.as_bytes());
-        let seen = tags.as_ref().map(|tags| tags.iter().map(String::as_str).collect::<Vec<_>>());
-        assert_eq!(seen, expected.map(<[_]>::to_vec).as_ref().map(Clone::clone).map_err(|e| e), "{body}");
+        let expected = expected.map(|tags| tags.iter().map(ToString::to_string).collect());
+        assert_eq!(tags(body.as_bytes()), expected, "{body}");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use emitter::{Cause, Emitter, Notice};
-use event::{Clock, EventKind};
+use event::Clock;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
@@ -25,7 +25,6 @@ pub(crate) struct Surroundings {
     pub(crate) metrics: Metrics,
     pub(crate) board: StatusBoard,
     pub(crate) turns: Arc<Semaphore>,
-    pub(crate) kind: &'static EventKind,
 }
 
 pub(crate) struct Watch {
@@ -131,7 +130,7 @@ impl Watch {
     async fn emit(&self, cause: Cause) -> bool {
         let repository = &self.session.repository;
         let notice = Notice {
-            kind: self.surroundings.kind,
+            kind: event::lookup("list_tags_fail").expect("the catalogue of events has it"),
             account: repository.account.clone(),
             resource_id: Some(repository.name.to_string()),
             details: cause.into_details(),

@@ -71,7 +71,8 @@ impl Emitter {
         };
         let event = draft.check(&notice.account, found).map_err(EmitError::Invalid)?;
         let results = self.publisher.publish(std::slice::from_ref(&event)).await;
-        results.into_iter().next().expect("a bus answers for every message").map_err(EmitError::NotPublished)?;
+        let result = results.into_iter().next().unwrap_or_else(|| Err(BusError::unavailable("the bus gave no answer")));
+        result.map_err(EmitError::NotPublished)?;
         debug!(event.id = %event.id, event.type = event.event_type, event.level = %event.level, "emitted an event");
         Ok(event.id)
     }

@@ -34,10 +34,12 @@ pub async fn a_retried_message_comes_back_and_not_before_its_delay(candidate: im
     let consumer = open(&bus, "store", LONG).await;
     publish(&bus, &ids(0..2)).await;
     let messages = take(&consumer, 2).await;
+    eprintln!("DBG {:?}", messages.iter().map(|m| (m.id.clone(), m.attempt, m.token.0.clone())).collect::<Vec<_>>());
     let asked_at = Instant::now();
     settle(&consumer, &messages[..1], Verdict::Retry { after: SHORT }).await;
     settle(&consumer, &messages[1..], Verdict::Ack).await;
     let again = take(&consumer, 1).await;
+    eprintln!("DBG again {:?} after {:?}", again.iter().map(|m| (m.id.clone(), m.attempt, m.token.0.clone())).collect::<Vec<_>>(), asked_at.elapsed());
     assert!(asked_at.elapsed() >= SHORT, "came back after {:?}", asked_at.elapsed());
     assert_eq!((again[0].id.as_str(), again[0].attempt), (messages[0].id.as_str(), 2));
     settle(&consumer, &again, Verdict::Retry { after: Duration::ZERO }).await;

@@ -124,16 +124,16 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, behaviour: &Beh
             let _ = stream.shutdown().await;
         }
         Reaction::Close => {}
-        Reaction::Hang => std::future::pending().await,
+        Reaction::Hang => std::future::pending::<()>().await,
         Reaction::SendAndHang(text) => {
             let _ = stream.write_all(text.as_bytes()).await;
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
         Reaction::SendForever => {
             let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{\"tags\":[\"";
             let mut sent = stream.write_all(head.as_bytes()).await;
             while sent.is_ok() {
-                sent = stream.write_all(&[b'a'; 64 * 1024]).await;
+                sent = stream.write_all(&[b'a'; 16 * 1024]).await;
             }
         }
     }

@@ -34,7 +34,7 @@ async fn a_lasting_failure_is_one_event_until_it_changes_or_a_reminder_is_due() 
     assert_eq!(observed.more_events(), 0);
 
     // Another status is news, and the failure is as old as before.
-    observed.clock.advance(Duration::from_secs(60));
+    observed.clock.advance(Duration::from_mins(1));
     switch.store(1, Ordering::SeqCst);
     let (_, second) = observed.next_cause().await;
     assert_eq!((&second["http_status"], &second["failing_since"]), (&503.into(), &"2026-11-30T03:00:00Z".into()));

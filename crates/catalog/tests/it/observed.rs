@@ -1,6 +1,7 @@
 //! A catalog that runs, and what can be seen of it.
 
-use std::io::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -132,17 +133,17 @@ impl Observed {
 fn read(settings: &Settings<'_>) -> Config {
     let mut yaml = String::from("repositories:\n");
     for name in &settings.repositories {
-        yaml += &format!("  - {{name: '{name}', account: alice, insecure: {}}}\n", settings.insecure);
+        writeln!(yaml, "  - {{name: '{name}', account: alice, insecure: {}}}", settings.insecure).unwrap();
     }
     yaml += "registries:\n";
     if let Some((registry, _)) = settings.password {
-        yaml += &format!("  - registry: '{registry}'\n    username: {USERNAME}\n    password_env: PASSWORD\n");
+        writeln!(yaml, "  - registry: '{registry}'\n    username: {USERNAME}\n    password_env: PASSWORD").unwrap();
     }
     if let Some((registry, file)) = settings.ca_file {
         if settings.password.is_none() {
-            yaml += &format!("  - registry: '{registry}'\n");
+            writeln!(yaml, "  - registry: '{registry}'").unwrap();
         }
-        yaml += &format!("    ca_file: '{}'\n", file.display());
+        writeln!(yaml, "    ca_file: '{}'", file.display()).unwrap();
     }
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(yaml.as_bytes()).unwrap();

@@ -1,5 +1,6 @@
 //! A real registry (Debian's docker-registry) on a free port, with its files in a directory of its own.
 
+use std::fmt::Write;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Stdio;
@@ -44,13 +45,13 @@ impl RegistryFixture {
         );
         if has_password {
             std::fs::write(path("htpasswd"), HTPASSWD).unwrap();
-            config += &format!("auth: {{htpasswd: {{realm: test, path: '{}'}}}}\n", path("htpasswd"));
+            writeln!(config, "auth: {{htpasswd: {{realm: test, path: '{}'}}}}", path("htpasswd")).unwrap();
         }
-        config += &format!("http:\n  addr: {address}\n");
+        writeln!(config, "http:\n  addr: {address}").unwrap();
         if let Some(identity) = identity {
             std::fs::write(path("cert.pem"), &identity.certificate_pem).unwrap();
             std::fs::write(path("key.pem"), &identity.key_pem).unwrap();
-            config += &format!("  tls: {{certificate: '{}', key: '{}'}}\n", path("cert.pem"), path("key.pem"));
+            writeln!(config, "  tls: {{certificate: '{}', key: '{}'}}", path("cert.pem"), path("key.pem")).unwrap();
         }
         std::fs::write(path("config.yml"), config).unwrap();
         let mut fixture = Self { address, directory, child: None, has_password };
