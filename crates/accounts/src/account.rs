@@ -87,7 +87,8 @@ impl Accounts {
         let authorization = authorization.ok_or(Refusal::Unauthenticated("no credentials"))?;
         let (name, password) = parse_basic(authorization).ok_or(Refusal::Unauthenticated("unreadable credentials"))?;
         let wrong = Refusal::Unauthenticated("wrong credentials");
-        let Some((user, account)) = name.parse().ok().and_then(|user| self.inner.accounts.get_key_value::<AccountName>(&user))
+        let Some((user, account)) =
+            name.parse().ok().and_then(|user| self.inner.accounts.get_key_value::<AccountName>(&user))
         else {
             return Err(wrong);
         };

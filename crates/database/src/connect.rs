@@ -5,8 +5,8 @@ use std::time::Duration;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, SqlxPostgresConnector,
-    SqlxSqliteConnector, TransactionOptions, TransactionTrait,
+    DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, SqlxPostgresConnector, SqlxSqliteConnector,
+    TransactionOptions, TransactionTrait,
 };
 
 use crate::{DatabaseError, DatabaseUrl};
@@ -15,6 +15,8 @@ use crate::{DatabaseError, DatabaseUrl};
 const CONNECTIONS_MAX: u32 = 8;
 /// How long a call waits for a free connection, or for a server to answer.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a writer waits for its turn on SQLite: behind a long batch it is not in trouble.
+const WRITER_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long SQLite waits for another writer of the same file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -47,8 +49,7 @@ impl Database {
                 let pool = |connections_max| {
                     SqlitePoolOptions::new().max_connections(connections_max).acquire_timeout(ACQUIRE_TIMEOUT)
                 };
-                // A writer that waits for its turn behind a long batch is not in trouble.
-                let writer = pool(1).acquire_timeout(Duration::from_secs(60)).connect_lazy_with(options.clone());
+                let writer = pool(1).acquire_timeout(WRITER_TIMEOUT).connect_lazy_with(options.clone());
                 let reader = pool(CONNECTIONS_MAX).connect_lazy_with(options.pragma("query_only", "on"));
                 Ok(Self {
                     writer: SqlxSqliteConnector::from_sqlx_sqlite_pool(writer),

@@ -97,7 +97,10 @@ mod tests {
     #[test]
     fn a_password_is_never_printed() {
         check("postgres://u:p@h:5432/events", Ok("postgres://u:***@h:5432/events"));
-        check("postgres://u@h/events?password=x&sslmode=require", Ok("postgres://u@h/events?password=***&sslmode=require"));
+        check(
+            "postgres://u@h/events?password=x&sslmode=require",
+            Ok("postgres://u@h/events?password=***&sslmode=require"),
+        );
         check("postgres://h/events", Ok("postgres://h/events"));
     }
 

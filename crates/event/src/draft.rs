@@ -156,10 +156,7 @@ mod tests {
         check(|draft| draft.event_type = "t".repeat(129), "type: 129 bytes, expected at most 128");
         check(|draft| draft.message = "m".repeat(4097), "message: 4097 bytes, expected at most 4096");
         check(|draft| draft.message = "a\0b".into(), "message: contains the character U+0000");
-        check(
-            |draft| draft.resource_id = Some("a\nb".into()),
-            "resource.id: contains the control character U+000A",
-        );
+        check(|draft| draft.resource_id = Some("a\nb".into()), "resource.id: contains the control character U+000A");
         check(
             |draft| {
                 draft.level = None;

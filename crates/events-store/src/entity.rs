@@ -1,12 +1,11 @@
 //! The rows of the tables, and an event's way into a row and out again. sea-orm's entities stay in here.
 
 use database::DatabaseError;
-use sea_orm::entity::prelude::*;
-use sea_orm::{DbErr, Set};
 use event::{Details, Event, EventId, Resource, Source, StoredEvent, Timestamp, canonical_name};
+use sea_orm::{DbErr, Set};
 
 pub mod events {
-    use super::*;
+    use sea_orm::entity::prelude::*;
 
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
     #[sea_orm(table_name = "events")]
@@ -37,7 +36,7 @@ pub mod events {
 }
 
 pub mod deleted_events {
-    use super::*;
+    use sea_orm::entity::prelude::*;
 
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
     #[sea_orm(table_name = "deleted_events")]
@@ -54,7 +53,7 @@ pub mod deleted_events {
 }
 
 pub mod event_positions {
-    use super::*;
+    use sea_orm::entity::prelude::*;
 
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
     #[sea_orm(table_name = "event_positions")]

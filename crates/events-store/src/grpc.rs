@@ -106,7 +106,9 @@ impl EventService for Service {
         let table = self.gate.table()?.clone();
         let below_position = match request.purge_token.as_str() {
             "" => table.next_position().await.map_err(database_status)?,
-            token => crate::cursor::from_purge_token(token, &filter).map_err(|error| bad_field("purge_token", error))?,
+            token => {
+                crate::cursor::from_purge_token(token, &filter).map_err(|error| bad_field("purge_token", error))?
+            }
         };
         let stream: Self::PurgeEventsStream = if request.validate_only {
             let preview = purge::preview(&table, &filter, below_position).await.map_err(database_status)?;
@@ -183,6 +185,7 @@ fn no_such_event(id: &str) -> Status {
     )
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the shape `map_err` wants")]
 pub fn database_status(error: DatabaseError) -> Status {
     if error.is_transient() {
         return unavailable(error.chain());

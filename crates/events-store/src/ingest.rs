@@ -21,11 +21,11 @@ pub const DATABASE: &str = "database";
 /// The store's place in the stream; every replica shares it.
 const CONSUMER: &str = "events-store";
 /// Longer than the worst batch takes; a batch that takes longer is delivered again, which is harmless.
-const ACK_WAIT: Duration = Duration::from_secs(60);
+const ACK_WAIT: Duration = Duration::from_mins(1);
 /// How long one fetch waits for the first event.
 const FETCH_WAIT: Duration = Duration::from_secs(5);
 /// After an event that the database refuses, how long until it is tried again.
-const REFUSED_RETRY: Duration = Duration::from_secs(60);
+const REFUSED_RETRY: Duration = Duration::from_mins(1);
 
 pub struct Ingest {
     pub table: EventsTable,

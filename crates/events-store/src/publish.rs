@@ -16,7 +16,7 @@ const BATCH_EVENTS_MAX: usize = 500;
 /// Most events in one call, so that the list of IDs in the answer stays within a message.
 const CALL_EVENTS_MAX: usize = 100_000;
 
-/// One call of PublishEvents.
+/// One call of `PublishEvents`.
 pub struct Publishing<'a> {
     publisher: &'a EventPublisher,
     caller: &'a Caller,
@@ -83,7 +83,7 @@ impl<'a> Publishing<'a> {
     }
 }
 
-/// Names the event by its place in the stream, for people and, in the ErrorInfo, for programs.
+/// Names the event by its place in the stream, for people and, in the `ErrorInfo`, for programs.
 fn refused(index: usize, code: Code, violations: &Violations) -> Status {
     let mut details: ErrorDetails = bad_request(violations);
     details.set_error_info("EVENT_REFUSED", "events.v1", [("index".to_owned(), index.to_string())]);

@@ -69,8 +69,7 @@ impl Purge {
 
     async fn step(&mut self) -> Result<PurgeProgress, DatabaseError> {
         let now = self.clock.now();
-        let batch =
-            self.table.purge_batch(&self.filter, self.below_position, self.cursor, BATCH_EVENTS, now).await?;
+        let batch = self.table.purge_batch(&self.filter, self.below_position, self.cursor, BATCH_EVENTS, now).await?;
         let count = batch.deleted.len() as u64;
         self.is_done = count < BATCH_EVENTS;
         self.cursor = batch.next.or(self.cursor);

@@ -12,11 +12,11 @@ use crate::EventsTable;
 use crate::metrics::Metrics;
 
 /// How often to look.
-const CYCLE: Duration = Duration::from_secs(600);
+const CYCLE: Duration = Duration::from_mins(10);
 /// Events deleted in one transaction.
 const BATCH_EVENTS: u64 = 1000;
 /// How long a deletion is remembered: longer than any bus or outbox holds a message.
-const DELETION_MEMORY: Duration = Duration::from_secs(30 * 86_400);
+const DELETION_MEMORY: Duration = Duration::from_hours(30 * 24);
 
 pub struct Retention {
     pub table: EventsTable,

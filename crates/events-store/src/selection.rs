@@ -1,8 +1,8 @@
 //! A filter as conditions on the table; and the one place where SQLite and PostgreSQL are spoken to differently.
 
-use sea_orm::sea_query::{Expr, ExprTrait, LikeExpr, SimpleExpr};
-use sea_orm::{ColumnTrait, Condition, QueryFilter, QueryOrder, Select, Order};
 use event::{Filter, TypePattern};
+use sea_orm::sea_query::{Expr, ExprTrait, LikeExpr, SimpleExpr};
+use sea_orm::{ColumnTrait, Condition, Order, QueryFilter, QueryOrder, Select};
 
 use crate::cursor::Cursor;
 use crate::entity::events::{Column, Entity};
@@ -11,7 +11,7 @@ use crate::entity::events::{Column, Entity};
 pub fn select(filter: &Filter, is_sqlite: bool) -> Condition {
     let mut condition = Condition::all().add(Column::Account.eq(filter.account.as_str()));
     let exact = [
-        (Column::Level, filter.level.map(|level| level.as_str())),
+        (Column::Level, filter.level.map(event::Level::as_str)),
         (Column::Service, filter.service.as_deref()),
         (Column::HostId, filter.host_id.as_deref()),
         (Column::ResourceType, filter.resource_type.as_deref()),
@@ -53,10 +53,7 @@ pub fn newest_first(select: Select<Entity>) -> Select<Entity> {
 /// at the same cost for every depth.
 pub fn after(select: Select<Entity>, cursor: Option<Cursor>) -> Select<Entity> {
     let Some(cursor) = cursor else { return select };
-    let place = Expr::tuple([Expr::col(Column::OccurredAt).into(), Expr::col(Column::Id).into()]);
-    let given = Expr::tuple([
-        Expr::val(cursor.occurred_at.as_micros()).into(),
-        Expr::val(cursor.id.as_uuid()).into(),
-    ]);
+    let place = Expr::tuple([Expr::col(Column::OccurredAt), Expr::col(Column::Id)]);
+    let given = Expr::tuple([Expr::val(cursor.occurred_at.as_micros()), Expr::val(cursor.id.as_uuid())]);
     select.filter(place.lt(given))
 }

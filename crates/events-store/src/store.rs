@@ -97,7 +97,8 @@ impl EventsStore {
             prepare(&ground.database, migrate, &latch, &stop).await?;
             gate.open(table.clone());
             let clock = Arc::clone(&ground.clock);
-            let retention = Retention { table: table.clone(), clock, metrics: metrics.clone(), age_max: config.retention };
+            let retention =
+                Retention { table: table.clone(), clock, metrics: metrics.clone(), age_max: config.retention };
             let ingest = Ingest {
                 table,
                 bus: ground.bus,

@@ -1,12 +1,12 @@
 //! The events table: append, get, list, count, delete.
 
-use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query};
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect, Set,
-};
 use database::{Database, DatabaseError};
 use event::{AccountName, Event, EventId, Filter, StoredEvent, Timestamp};
+use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, FromQueryResult, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect, Set,
+};
 
 use crate::cursor::Cursor;
 use crate::entity::{deleted_events, event_positions, events, row, stored_event};
@@ -38,7 +38,7 @@ impl EventsTable {
     /// Inserts `events` in one transaction, in their order. Those already stored, and those that were deleted before,
     /// are skipped, so repeating a batch is safe.
     ///
-    /// Returns how many are new (0..=events.len()).
+    /// Returns how many are new (`0..=events.len()`).
     pub async fn append(&self, events: &[Event], stored_at: Timestamp) -> Result<u64, DatabaseError> {
         let transaction = self.database.begin_write().await?;
         let first_position = take_positions(&transaction, events.len()).await?;
@@ -46,7 +46,8 @@ impl EventsTable {
         for (position, chunk) in (first_position..).step_by(INSERT_ROWS_MAX).zip(events.chunks(INSERT_ROWS_MAX)) {
             let rows = (position..).zip(chunk).map(|(position, event)| row(event, position, stored_at));
             let known = OnConflict::column(events::Column::Id).do_nothing().to_owned();
-            appended += events::Entity::insert_many(rows).on_conflict(known).exec_without_returning(&transaction).await?;
+            appended +=
+                events::Entity::insert_many(rows).on_conflict(known).exec_without_returning(&transaction).await?;
         }
         appended -= take_out_deleted(&transaction, events).await?;
         transaction.commit().await?;
@@ -166,7 +167,8 @@ impl EventsTable {
             .and_where(events::Column::OccurredAt.lt(time.as_micros()))
             .limit(limit)
             .to_owned();
-        let expired = events::Entity::delete_many().filter(events::Column::Id.in_subquery(old)).exec(&transaction).await?;
+        let expired =
+            events::Entity::delete_many().filter(events::Column::Id.in_subquery(old)).exec(&transaction).await?;
         transaction.commit().await?;
         Ok(expired.rows_affected)
     }
@@ -191,7 +193,8 @@ struct Place {
 
 impl Place {
     fn cursor(&self) -> Result<Cursor, DatabaseError> {
-        let invalid = || DatabaseError::Failed(DbErr::Custom(format!("event {} has an invalid `occurred_at`", self.id)));
+        let invalid =
+            || DatabaseError::Failed(DbErr::Custom(format!("event {} has an invalid `occurred_at`", self.id)));
         Ok(Cursor { occurred_at: Timestamp::from_micros(self.occurred_at).ok_or_else(invalid)?, id: self.id.into() })
     }
 }
@@ -240,10 +243,9 @@ async fn remember_deleted(
     ids: &[EventId],
     deleted_at: Timestamp,
 ) -> Result<(), DatabaseError> {
-    let rows = ids.iter().map(|id| deleted_events::ActiveModel {
-        id: Set(id.as_uuid()),
-        deleted_at: Set(deleted_at.as_micros()),
-    });
+    let rows = ids
+        .iter()
+        .map(|id| deleted_events::ActiveModel { id: Set(id.as_uuid()), deleted_at: Set(deleted_at.as_micros()) });
     let known = OnConflict::column(deleted_events::Column::Id).do_nothing().to_owned();
     deleted_events::Entity::insert_many(rows).on_conflict(known).exec_without_returning(connection).await?;
     Ok(())

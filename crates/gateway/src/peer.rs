@@ -126,7 +126,10 @@ impl Peer {
         while let Some(source) = innermost.source() {
             innermost = source;
         }
-        Status::new(Code::Unavailable, format!("the {} at {} cannot be reached: {innermost}", self.service, self.address))
+        Status::new(
+            Code::Unavailable,
+            format!("the {} at {} cannot be reached: {innermost}", self.service, self.address),
+        )
     }
 
     /// Keeps `latch` as the peer's own health says, until told to stop.

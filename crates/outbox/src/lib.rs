@@ -26,7 +26,7 @@ const BATCH_MESSAGES_MAX: usize = 500;
 /// How long one fetch waits for the first message.
 const FETCH_WAIT: Duration = Duration::from_secs(5);
 /// The forwarder keeps a batch until it is over, so this only counts when it hangs.
-const ACK_WAIT: Duration = Duration::from_secs(3600);
+const ACK_WAIT: Duration = Duration::from_hours(1);
 
 /// Carries messages from a local log to a bus.
 pub struct Forwarder {

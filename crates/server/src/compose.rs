@@ -97,7 +97,7 @@ async fn bind(
     if let Some(store) = store {
         let (migrate, stop) = (config.migrate, stop.child_token());
         tasks.spawn(async move {
-            let result = store.run(migrate, stop).await;
+            let result = Box::pin(store.run(migrate, stop)).await;
             (events_store::SERVICE, result.map_err(|error| anyhow!(chain(&error))))
         });
     }
@@ -160,9 +160,7 @@ fn store_peer(config: &Config, own: Option<SocketAddr>) -> anyhow::Result<Peer> 
 fn reachable(address: SocketAddr) -> SocketAddr {
     match address {
         SocketAddr::V4(v4) if v4.ip().is_unspecified() => SocketAddr::from(([127, 0, 0, 1], v4.port())),
-        SocketAddr::V6(v6) if v6.ip().is_unspecified() => {
-            SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, v6.port()))
-        }
+        SocketAddr::V6(v6) if v6.ip().is_unspecified() => SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, v6.port())),
         other => other,
     }
 }
@@ -182,11 +180,8 @@ fn spawn_catalog(config: &Config, ground: &Ground, stop: &CancellationToken, tas
     } else {
         latch.holds(outbox::BUS);
     }
-    let source = Source {
-        service: Some("catalog".to_owned()),
-        host_id: Some(config.host_id.clone()),
-        ..Source::default()
-    };
+    let source =
+        Source { service: Some("catalog".to_owned()), host_id: Some(config.host_id.clone()), ..Source::default() };
     let emitter = Emitter::new(EventPublisher::new(log), Arc::clone(&ground.clock), source);
     let mut registry = ground.metrics.lock().expect("nothing panics while it is held");
     let metrics = catalog::Metrics::register(&mut registry);

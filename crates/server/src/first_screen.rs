@@ -60,11 +60,7 @@ impl Screen<'_> {
         let names: Vec<String> = catalog.repositories.iter().map(|repository| repository.name.to_string()).collect();
         match names.as_slice() {
             [] => "no repository yet: name some in `services.catalog.repositories`".to_owned(),
-            names => format!(
-                "{} every {}",
-                names.join(", "),
-                service::config::format_span(catalog.repo_watcher)
-            ),
+            names => format!("{} every {}", names.join(", "), service::config::format_span(catalog.repo_watcher)),
         }
     }
 
@@ -86,8 +82,8 @@ impl Screen<'_> {
 /// How the client is started: through cargo when this program was, else the one that lies beside it, else by its name.
 fn client() -> String {
     let program = std::env::current_exe().unwrap_or_default();
-    let was_built_by_cargo = program.components().any(|part| part.as_os_str() == "target")
-        && Path::new("crates/cli/Cargo.toml").exists();
+    let was_built_by_cargo =
+        program.components().any(|part| part.as_os_str() == "target") && Path::new("crates/cli/Cargo.toml").exists();
     if was_built_by_cargo {
         return "cargo run -q -p cli --".to_owned();
     }

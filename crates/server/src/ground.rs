@@ -7,7 +7,7 @@ use accounts::Accounts;
 use anyhow::{Context, anyhow, bail};
 use bus::Bus;
 use bus_local::{LocalBus, LocalBusConfig};
-use bus_nats::NatsBus;
+use bus_nats::{NatsBus, NatsConfig};
 use database::Database;
 use event::{Clock, SystemClock};
 use prometheus_client::registry::Registry;
@@ -94,7 +94,8 @@ impl Buses {
                 Ok(Self { bus: Some(bus), emitters_log, needs_forwarder: false, files: vec![log] })
             }
             BusConfig::Nats(nats) => {
-                let bus: Arc<dyn Bus> = NatsBus::connect(nats.clone()).await.map_err(|error| anyhow!("bus: {}", error.chain()))?;
+                let bus: Arc<dyn Bus> =
+                    NatsBus::connect(NatsConfig::clone(nats)).await.map_err(|error| anyhow!("bus: {}", error.chain()))?;
                 if !has_emitter {
                     return Ok(Self { bus: Some(bus), ..Self::default() });
                 }

@@ -54,7 +54,7 @@ async fn show_readiness(State(admin): State<Admin>, Query(query): Query<Readines
         None => admin.readiness.services(),
     };
     let mut status = StatusCode::OK;
-    let mut text = String::new();
+    let mut lines = Vec::new();
     for service in services {
         let line = match admin.readiness.reasons(service) {
             Some(reasons) if reasons.is_empty() => "ready".to_owned(),
@@ -64,7 +64,7 @@ async fn show_readiness(State(admin): State<Admin>, Query(query): Query<Readines
         if line != "ready" {
             status = StatusCode::SERVICE_UNAVAILABLE;
         }
-        text.push_str(&format!("{service}: {line}\n"));
+        lines.push(format!("{service}: {line}\n"));
     }
-    (status, text)
+    (status, lines.concat())
 }

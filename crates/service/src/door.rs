@@ -33,7 +33,7 @@ const CONNECTIONS_MAX: usize = 4096;
 /// How long a client may take for its TLS handshake, or for the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// An HTTP/2 connection that is silent for this long is asked whether it still lives.
-const KEEP_ALIVE: Duration = Duration::from_secs(60);
+const KEEP_ALIVE: Duration = Duration::from_mins(1);
 /// Most streams open on one HTTP/2 connection.
 const STREAMS_MAX: u32 = 256;
 /// How long to wait before listening again when the system has no file descriptor left.
@@ -67,7 +67,9 @@ pub enum DoorError {
 
 fn hint(source: &io::Error) -> &'static str {
     match source.kind() {
-        io::ErrorKind::AddrInUse => ": another program, perhaps a second copy of this one, has it; stop that or set another port",
+        io::ErrorKind::AddrInUse => {
+            ": another program, perhaps a second copy of this one, has it; stop that or set another port"
+        }
         io::ErrorKind::PermissionDenied => ": ports below 1024 need a privilege, set another port",
         io::ErrorKind::AddrNotAvailable => ": this machine has no such address, set `listen` to one it has",
         _ => "",
@@ -162,11 +164,7 @@ impl Door {
                     (Err(_), _) => break,
                 },
             };
-            let connection = Connection {
-                router: router.clone(),
-                tls: self.tls.clone(),
-                watcher: graceful.watcher(),
-            };
+            let connection = Connection { router: router.clone(), tls: self.tls.clone(), watcher: graceful.watcher() };
             let abort = abort.clone();
             connections.spawn(async move {
                 tokio::select! {
@@ -207,11 +205,7 @@ impl Connection {
     async fn answer(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: SocketAddr) {
         let mut builder = Builder::new(TokioExecutor::new());
         builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
-        builder
-            .http2()
-            .timer(TokioTimer::new())
-            .keep_alive_interval(KEEP_ALIVE)
-            .max_concurrent_streams(STREAMS_MAX);
+        builder.http2().timer(TokioTimer::new()).keep_alive_interval(KEEP_ALIVE).max_concurrent_streams(STREAMS_MAX);
         let router = self.router;
         let service = hyper::service::service_fn(move |request: Request<Incoming>| {
             let answer = router.clone().call(request.map(Body::new));

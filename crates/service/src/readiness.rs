@@ -48,13 +48,13 @@ impl Readiness {
         self.changes.subscribe()
     }
 
-    fn set(&self, service: &'static str, condition: &'static str, reason: String) {
+    fn set(&self, service: &'static str, condition: &'static str, reason: &str) {
         let (was_ready, is_ready, is_news) = {
             let mut services = self.services.lock().expect("nothing panics while it is held");
             let conditions = services.entry(service).or_default();
             let was_ready = conditions.values().all(String::is_empty);
-            let before = conditions.insert(condition, reason.clone());
-            (was_ready, conditions.values().all(String::is_empty), before.as_deref() != Some(&reason))
+            let before = conditions.insert(condition, reason.to_owned());
+            (was_ready, conditions.values().all(String::is_empty), before.as_deref() != Some(reason))
         };
         if !is_news {
             return;
@@ -70,12 +70,12 @@ impl Readiness {
 
 impl Latch {
     pub fn holds(&self, condition: &'static str) {
-        self.readiness.set(self.service, condition, String::new());
+        self.readiness.set(self.service, condition, "");
     }
 
     /// `reason` is one line for people.
-    pub fn fails(&self, condition: &'static str, reason: impl Into<String>) {
-        self.readiness.set(self.service, condition, reason.into());
+    pub fn fails(&self, condition: &'static str, reason: impl AsRef<str>) {
+        self.readiness.set(self.service, condition, reason.as_ref());
     }
 }
 

@@ -34,6 +34,12 @@ const SERVERS: [Server; 3] = [
     },
 ];
 
+impl Server {
+    fn how_to_get(&self) -> String {
+        format!("  {}: on Debian the package `{}`; elsewhere {}", self.program, self.package, self.elsewhere)
+    }
+}
+
 /// Makes sure that every server is there.
 ///
 /// # Errors
@@ -45,13 +51,11 @@ pub fn find_or_install() -> Result<()> {
     }
     let packages: Vec<&str> = missing.iter().map(|server| server.package).collect();
     if !(Path::new("/usr/bin/apt-get").exists() && is_root()) {
-        let mut lines = String::new();
-        for server in &missing {
-            lines.push_str(&format!("\n  {}: on Debian the package `{}`; elsewhere {}", server.program, server.package, server.elsewhere));
-        }
+        let lines: Vec<String> = missing.iter().map(|server| server.how_to_get()).collect();
         bail!(
-            "these programs are missing, and only root on Debian can have them installed:{lines}\n\
+            "these programs are missing, and only root on Debian can have them installed:\n{}\n\
              on Debian: sudo apt-get install --no-install-recommends {}",
+            lines.join("\n"),
             packages.join(" ")
         );
     }
@@ -60,7 +64,9 @@ pub fn find_or_install() -> Result<()> {
     apt().with(&["install", "--quiet", "--yes", "--no-install-recommends"]).with(&packages).run()?;
     match self::missing().first() {
         None => Ok(()),
-        Some(server) => bail!("`{}` is still missing after its package `{}` was installed", server.program, server.package),
+        Some(server) => {
+            bail!("`{}` is still missing after its package `{}` was installed", server.program, server.package)
+        }
     }
 }
 

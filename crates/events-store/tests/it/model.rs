@@ -13,7 +13,16 @@ on_both!(a_filter_selects_what_the_vocabulary_says);
 const TYPES: [&str; 6] =
     ["list_tags_fail", "system.repository.list_tags_fail", "feed_sync_start", "My.Type", "my_type", "myXtype"];
 const PATTERNS: [&str; 10] = [
-    "list_tags_fail", "system.*", "*feed*", "my.type", "my_type", "my*type", "*", "*.list_tags_fail", "nothing", "MY_*",
+    "list_tags_fail",
+    "system.*",
+    "*feed*",
+    "my.type",
+    "my_type",
+    "my*type",
+    "*",
+    "*.list_tags_fail",
+    "nothing",
+    "MY_*",
 ];
 const WORDS: [&str; 4] = ["a", "b%", "c_", "A"];
 
@@ -38,11 +47,19 @@ fn history() -> impl Strategy<Value = Vec<Event>> {
 fn filter() -> impl Strategy<Value = Filter> {
     let word = || prop::option::weighted(0.2, prop::sample::select(&WORDS[..]).prop_map(String::from));
     let minute = || prop::option::weighted(0.3, (0..6_i64).prop_map(|minute| event("admin", minute, 0).occurred_at));
-    let pattern = prop::option::of(prop::sample::select(&PATTERNS[..]).prop_map(|text| text.parse::<TypePattern>().unwrap()));
+    let pattern =
+        prop::option::of(prop::sample::select(&PATTERNS[..]).prop_map(|text| text.parse::<TypePattern>().unwrap()));
     let level = prop::option::weighted(0.3, prop::sample::select(&Level::ALL[..]));
     ((level, pattern, minute(), minute()), [word(), word(), word(), word()])
-        .prop_map(|((level, event_type, since, before), [service, host_id, resource_type, resource_id])| {
-            FilterDraft { level, event_type, service, host_id, resource_type, resource_id, since, before }
+        .prop_map(|((level, event_type, since, before), [service, host_id, resource_type, resource_id])| FilterDraft {
+            level,
+            event_type,
+            service,
+            host_id,
+            resource_type,
+            resource_id,
+            since,
+            before,
         })
         .prop_filter_map("since is earlier than before", |draft| {
             draft.check("admin".parse().unwrap(), Violations::default()).ok()

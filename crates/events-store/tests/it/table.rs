@@ -99,7 +99,8 @@ async fn pages_show_every_event_once_while_new_ones_arrive(kind: Kind) {
     let fresh = Fresh::new(kind);
     let table = fresh.table().await;
     // Ten equal timestamps at a time, so that pages end in the middle of them.
-    let before: Vec<Event> = (0..250_u64).map(|number| event("admin", i64::try_from(number / 10).unwrap(), number)).collect();
+    let before: Vec<Event> =
+        (0..250_u64).map(|number| event("admin", i64::try_from(number / 10).unwrap(), number)).collect();
     table.append(&before, now()).await.unwrap();
     let mut seen = Vec::new();
     let mut cursor = None;

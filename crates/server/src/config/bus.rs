@@ -13,7 +13,7 @@ pub enum BusConfig {
         /// Most bytes held for consumers that are behind.
         max_bytes: u64,
     },
-    Nats(NatsConfig),
+    Nats(Box<NatsConfig>),
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -23,7 +23,7 @@ enum Kind {
 }
 
 const GIB: u64 = 1 << 30;
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 
 impl BusConfig {
     pub fn read(section: &mut Section) -> Self {
@@ -32,7 +32,7 @@ impl BusConfig {
         let nats = read_nats(section);
         match kind {
             Kind::Local => Self::Local { max_bytes },
-            Kind::Nats => Self::Nats(nats),
+            Kind::Nats => Self::Nats(Box::new(nats)),
         }
     }
 }
@@ -67,7 +67,7 @@ fn read_nats(section: &mut Section) -> NatsConfig {
         replicas: usize::try_from(stream.number("replicas", default.replicas as u64, 1..=5)).expect("at most 5"),
         max_age: Some(stream.span("max_age", Duration::ZERO, Duration::ZERO..=365 * DAY)).filter(|age| !age.is_zero()),
         max_bytes: stream.number("max_bytes", default.max_bytes, GIB / 16..=1024 * GIB),
-        duplicate_window: stream.span("duplicate_window", default.duplicate_window, Duration::from_secs(120)..=DAY),
+        duplicate_window: stream.span("duplicate_window", default.duplicate_window, Duration::from_mins(2)..=DAY),
     };
     stream.finish();
     NatsConfig { urls, credentials_file, user, password, tls: tls_config, stream: stream_config }

@@ -7,7 +7,7 @@ use event::Level;
 use service::config::Section;
 use service::door::ListenAddress;
 
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 const SECOND: Duration = Duration::from_secs(1);
 
 /// `services.catalog.event_log.notification`.
@@ -73,7 +73,7 @@ pub fn read_services(services: &mut Section) -> Vec<String> {
     let mut policy_engine = services.section("policy_engine");
     read_door(&mut policy_engine, 8232);
     let mut timers = policy_engine.section("cycle_timers");
-    timers.span("feed_sync", Duration::from_secs(21_600), SECOND..=30 * DAY);
+    timers.span("feed_sync", Duration::from_hours(6), SECOND..=30 * DAY);
     timers.ignore(&["feed_sync_checker", "grypedb_sync"]);
     timers.finish();
     for mut feed in policy_engine.sections("feeds") {

@@ -31,5 +31,13 @@ pub fn ignore_root(root: &mut Section) {
 }
 
 pub fn ignore_services(services: &mut Section) {
-    services.ignore(&["apiext", "feeds", "kubernetes_webhook", "rbac_authorizer", "rbac_manager", "reports", "simplequeue"]);
+    services.ignore(&[
+        "apiext",
+        "feeds",
+        "kubernetes_webhook",
+        "rbac_authorizer",
+        "rbac_manager",
+        "reports",
+        "simplequeue",
+    ]);
 }

@@ -114,12 +114,11 @@ impl Section {
         }
         let mut texts = Vec::new();
         for (index, item) in self.items(key).into_iter().enumerate() {
-            match scalar(&item) {
-                Some(text) => texts.push(text),
-                None => {
-                    let path = format!("{}[{index}]", self.path_of(key));
-                    self.refuse_path(path, format!("expected a text, got {}", show(&item)));
-                }
+            if let Some(text) = scalar(&item) {
+                texts.push(text);
+            } else {
+                let path = format!("{}[{index}]", self.path_of(key));
+                self.refuse_path(path, format!("expected a text, got {}", show(&item)));
             }
         }
         self.resolve(key, true, &format!("[{}]", texts.join(", ")));
@@ -173,13 +172,11 @@ impl Section {
 
     fn raw_text(&mut self, key: &'static str) -> Option<String> {
         let value = self.take(key)?;
-        match scalar(&value) {
-            Some(text) => Some(text).filter(|text| !text.is_empty()),
-            None => {
-                self.refuse_value(key, "a text", &value);
-                None
-            }
+        let text = scalar(&value);
+        if text.is_none() {
+            self.refuse_value(key, "a text", &value);
         }
+        text.filter(|text| !text.is_empty())
     }
 
     fn raw_parse<T: FromStr<Err: fmt::Display>>(&mut self, key: &'static str) -> Option<T> {
@@ -269,7 +266,8 @@ impl Section {
         let variable = self.text(key_env);
         let file: Option<PathBuf> = self.text(key_file).map(PathBuf::from);
         if let Some(name) = variable {
-            let value = self.findings.borrow().environment.get(&name).filter(|value| !value.is_empty()).map(String::from);
+            let value =
+                self.findings.borrow().environment.get(&name).filter(|value| !value.is_empty()).map(String::from);
             if value.is_none() {
                 self.refuse(key_env, format!("the environment variable `{name}` is not set"));
             }
@@ -390,7 +388,7 @@ fn without_passwords(text: &str) -> String {
             }
             None => authority.to_owned(),
         };
-        masked.push_str(&format!("://{authority}{rest}"));
+        masked.extend(["://", &authority, rest]);
     }
     masked
 }

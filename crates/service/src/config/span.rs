@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 /// Units, the largest first.
-const UNITS: [(&str, u64); 5] =
-    [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
+const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
 
 /// Reads `30` (seconds, the product page's form), `250ms`, `30s`, `5m`, `2h` or `7d`.
 pub fn parse_span(text: &str) -> Option<Duration> {
@@ -20,7 +19,8 @@ pub fn parse_span(text: &str) -> Option<Duration> {
 /// The span in the largest unit that divides it.
 pub fn format_span(span: Duration) -> String {
     let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
-    let (unit, size) = UNITS.iter().find(|(_, size)| millis.is_multiple_of(*size) && millis >= *size).unwrap_or(&UNITS[3]);
+    let (unit, size) =
+        UNITS.iter().find(|(_, size)| millis.is_multiple_of(*size) && millis >= *size).unwrap_or(&UNITS[3]);
     format!("{}{unit}", millis / size)
 }
 

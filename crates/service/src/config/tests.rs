@@ -16,7 +16,7 @@ fn read(yaml: &str, environment: &[(&str, &str)]) -> Result<Vec<String>, Problem
     let mut service = root.section("service");
     service.port("port", 8228);
     service.flag("enabled", false);
-    service.span("timeout", Duration::from_secs(5), Duration::from_secs(1)..=Duration::from_secs(60));
+    service.span("timeout", Duration::from_secs(5), Duration::from_secs(1)..=Duration::from_mins(1));
     service.choice("kind", &[("local", 1), ("nats", 2)], 1);
     service.texts("levels");
     service.secret("password", "password_env", "password_file");
@@ -44,7 +44,8 @@ fn check(yaml: &str, environment: &[(&str, &str)], expected: &str) {
 
 #[test]
 fn every_problem_is_named_at_once() {
-    let yaml = "service: {port: 99999, enabled: maybe, timeout: 5x, kind: kafka, prot: 1, items: [{nam: x}, 7]}\nother: 1";
+    let yaml =
+        "service: {port: 99999, enabled: maybe, timeout: 5x, kind: kafka, prot: 1, items: [{nam: x}, 7]}\nother: 1";
     let expected = "\
 service.port: expected a whole number from 0 to 65535, got `99999`
 service.enabled: expected `true` or `false`, got `maybe`
@@ -63,11 +64,7 @@ fn the_environment_goes_over_the_file() {
     check("service: {port: 1}", &[variable], "service.port=9000 (ANCHORE_EVENTS__SERVICE__PORT)");
     check("", &[("ANCHORE_EVENTS__SERVICE__LEVELS", "[error, info]")], "service.levels=[error, info]");
     check("", &[("ANCHORE_EVENTS__SERVICE__ITEMS", "[{name: x}]")], "service.items[0].name=x");
-    check(
-        "",
-        &[("ANCHORE_EVENTS__SERVICE__PORT", "http")],
-        "got `http` (set by ANCHORE_EVENTS__SERVICE__PORT)",
-    );
+    check("", &[("ANCHORE_EVENTS__SERVICE__PORT", "http")], "got `http` (set by ANCHORE_EVENTS__SERVICE__PORT)");
     check("", &[("ANCHORE_EVENTS__SERVIC__PORT", "1")], "servic: unknown key, did you mean `service`?");
     check("", &[("ANCHORE_EVENTS__SERVICE__ITEMS", "[{")], "ANCHORE_EVENTS__SERVICE__ITEMS: not YAML");
 }
