@@ -83,8 +83,8 @@ impl Catalog {
             tasks.spawn(watch.run(delay, self.interval, stop.clone()).instrument(span));
         }
         while let Some(ended) = tasks.join_next().await {
-            if let Err(error) = ended {
-                std::panic::resume_unwind(error.into_panic());
+            if let Some(panic) = ended.err().and_then(|error| error.try_into_panic().ok()) {
+                std::panic::resume_unwind(panic);
             }
         }
         // With nothing to watch there is still a service, which ends when it is told to.

@@ -107,7 +107,7 @@ impl Config {
             let plain = repositories.find(|repository| repository.insecure && !name.is_loopback());
             if let (Some(repository), true) = (plain, registry.credentials.is_some()) {
                 warnings.push(format!(
-                    "services.catalog.repositories: `{}` is insecure, so the password for `{name}` travels in plain text",
+                    "services.catalog.repositories: `{}` is insecure, so the password for `{name}` travels unencrypted",
                     repository.name
                 ));
             }
@@ -279,7 +279,7 @@ services:
         assert_eq!(
             config.warnings(),
             ["services.catalog.repositories: `registry.example.com:5000/team/app` is insecure, so the password for \
-              `registry.example.com:5000` travels in plain text"]
+              `registry.example.com:5000` travels unencrypted"]
         );
     }
 

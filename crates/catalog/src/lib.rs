@@ -1,8 +1,8 @@
 //! Watches repositories: lists the tags of each one every cycle, and emits `list_tags_fail` with a cause when that
 //! fails. What works makes no event.
 //!
-//! Relies on `outbound` for requests and for what goes wrong on the way, on `emitter` for events. Owns what a registry's
-//! answers mean. Deliberately knows neither where events go nor who reads them; its gRPC comes with later work.
+//! Relies on `outbound` for requests and for what goes wrong on the way, on `emitter` for events. Owns what the answers
+//! of a registry mean. Deliberately knows neither where events go nor who reads them; its gRPC comes with later work.
 
 mod authorization;
 mod catalog;

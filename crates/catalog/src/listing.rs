@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use emitter::{Cause, CauseCode};
+use cause::{Cause, CauseCode};
 use http::header::CONTENT_TYPE;
 use outbound::Url;
 
@@ -107,8 +107,8 @@ fn no_page(session: &Session, from: &Url, what: &str, content_type: Option<Strin
     let registry = &session.registry.name;
     let summary = format!("`{registry}` answered with {what} in place of a list of tags");
     let hint = format!(
-        "Check that `{registry}` is a registry (host and port): a login page or a proxy may answer in its place. `body` \
-         has the beginning of the answer."
+        "Check that `{registry}` is a registry (host and port): a login page or a proxy may answer in its place. \
+         `body` has the beginning of the answer."
     );
     let beginning = &body[..body.len().min(REFUSAL_BYTES_MAX)];
     Cause::new(CauseCode::Parse, summary, hint)
@@ -119,8 +119,8 @@ fn no_page(session: &Session, from: &Url, what: &str, content_type: Option<Strin
 
 fn astray(session: &Session, url: &Url, next: &str, how: &str) -> Cause {
     let summary = format!("`{}` names a next page {how}", session.registry.name);
-    let hint = "The registry, or a proxy before it, makes wrong `Link` headers: correct its external address, or update \
-                it.";
+    let hint = "The registry, or a proxy before it, makes wrong `Link` headers: correct its external address, or \
+                update it.";
     Cause::new(CauseCode::Parse, summary, hint).with_evidence("url", url.as_str()).with_evidence("link", next)
 }
 

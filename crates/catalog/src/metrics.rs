@@ -1,6 +1,6 @@
 //! What the catalog counts.
 
-use emitter::CauseCode;
+use cause::CauseCode;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;

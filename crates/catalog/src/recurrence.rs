@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use emitter::CauseCode;
+use cause::CauseCode;
 use event::Timestamp;
 
 use crate::retry_after::later;

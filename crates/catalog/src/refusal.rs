@@ -1,6 +1,6 @@
 //! What it means when a registry, or its token service, answers with anything but 200.
 
-use emitter::{Cause, CauseCode};
+use cause::{Cause, CauseCode};
 use event::Timestamp;
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, StatusCode};
@@ -175,8 +175,8 @@ impl Refusal {
             ),
             CauseCode::NotFound if self.says("NAME_UNKNOWN") => (
                 format!("{peer} has no repository `{path}`"),
-                "Check its spelling in services.catalog.repositories; it may have been deleted, have no tags yet, or be \
-                 hidden from this user."
+                "Check its spelling in services.catalog.repositories; it may have been deleted, have no tags yet, or \
+                 be hidden from this user."
                     .to_owned(),
             ),
             CauseCode::NotFound => (
@@ -188,7 +188,7 @@ impl Refusal {
                     || format!("{peer} wants fewer requests"),
                     |at| format!("{peer} wants no request before {at}"),
                 ),
-                "Nothing is asked before the time it names. If this comes back, raise \
+                "It is asked again at the time it names, or else in the next cycle. If this comes back, raise \
                  services.catalog.cycle_timers.repo_watcher, or add credentials with a higher limit under \
                  services.catalog.registries."
                     .to_owned(),
@@ -204,7 +204,9 @@ impl Refusal {
             ),
             _ => (
                 format!("{peer} answered {status}, which no listing of tags is answered with"),
-                format!("Check that `{registry}` is a registry of API version 2; `registry_message` and `body` say more."),
+                format!(
+                    "Check that `{registry}` is a registry, API version 2; `registry_message` and `body` say more."
+                ),
             ),
         }
     }
@@ -241,10 +243,8 @@ impl Refusal {
     }
 
     fn how_to_add_credentials(&self) -> String {
-        format!(
-            "add credentials under services.catalog.registries: `{{registry: \"{}\", username: ..., password_env: ...}}`",
-            self.name.registry()
-        )
+        let entry = format!("{{registry: \"{}\", username: ..., password_env: ...}}", self.name.registry());
+        format!("add credentials under services.catalog.registries: `{entry}`")
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use emitter::Secrets;
+use cause::Secrets;
 use event::{Clock, Timestamp};
 use outbound::{Client, ClientConfig, ClientError, Settings};
 use secrecy::ExposeSecret;

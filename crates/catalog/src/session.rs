@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use emitter::{Cause, CauseCode, Secrets};
+use cause::{Cause, CauseCode, Secrets};
 use http::header::{ACCEPT, AUTHORIZATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use outbound::{Answer, Url};

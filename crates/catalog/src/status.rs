@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use emitter::CauseCode;
+use cause::CauseCode;
 use event::{AccountName, Timestamp};
 
 use crate::{RepositoryConfig, RepositoryName};

@@ -28,7 +28,7 @@ fn what_it_is(body: &[u8]) -> &'static str {
     if start.is_empty() {
         "nothing at all"
     } else if start.starts_with(b"<") {
-        "an HTML page, or XML"
+        "an HTML page"
     } else if start.starts_with(b"{") || start.starts_with(b"[") {
         "broken JSON"
     } else {
@@ -55,7 +55,7 @@ mod tests {
     #[test]
     fn what_is_no_page_is_called_what_it_is() {
         check("", Err("nothing at all"));
-        check(" <!DOCTYPE html>", Err("an HTML page, or XML"));
+        check(" <!DOCTYPE html>", Err("an HTML page"));
         check(r#"{"tags":["#, Err("broken JSON"));
         check("garbage", Err("no JSON"));
         check("[]", Err("JSON that is no object"));

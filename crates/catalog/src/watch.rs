@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use emitter::{Cause, Emitter, Notice};
+use cause::Cause;
+use emitter::{Emitter, Notice};
 use event::Clock;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, MissedTickBehavior};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use emitter::{Cause, CauseCode};
+use cause::{Cause, CauseCode};
 use http::{HeaderMap, StatusCode};
 use reqwest::{Response, Url};
 

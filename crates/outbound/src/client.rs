@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use emitter::Cause;
+use cause::Cause;
 use http::HeaderMap;
 use reqwest::Url;
 use tracing::warn;

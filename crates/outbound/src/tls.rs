@@ -1,11 +1,14 @@
 //! What stands in the way of a secure connection.
 
-use emitter::{Cause, CauseCode};
+use cause::{Cause, CauseCode};
 use event::Timestamp;
 use rustls::pki_types::UnixTime;
 use rustls::{CertificateError, Error};
 
 use crate::transport::Transport;
+
+/// Most names of a certificate in a text: those of a content delivery network have hundreds.
+const NAMES_MAX: usize = 8;
 
 /// The peer spoke TLS when it was asked by plain HTTP.
 pub(crate) fn at_a_plain_request(transport: &Transport, host: &str) -> Cause {
@@ -59,8 +62,9 @@ fn certificate(error: &CertificateError, transport: &Transport, host: &str) -> (
             (format!("the certificate of `{host}` is for another name"), other_name(""))
         }
         CertificateError::NotValidForNameContext { presented, .. } => {
-            let names = if presented.is_empty() { "no name".to_owned() } else { presented.join(", ") };
-            (format!("the certificate of `{host}` is for {names}"), other_name(&names))
+            let names: Vec<&str> = presented.iter().take(NAMES_MAX).map(|name| plain_name(name)).collect();
+            let names = if names.is_empty() { "no name at all".to_owned() } else { names.join(", ") };
+            (format!("the certificate of `{host}` is for {names}, not for this name"), other_name(&names))
         }
         CertificateError::Revoked => {
             (format!("the certificate of `{host}` was revoked"), "Install a new certificate on the peer.".to_owned())
@@ -99,6 +103,12 @@ fn unknown_issuer(transport: &Transport, host: &str) -> (String, String) {
         (None, _) => hint.push_str("Add the certificate of its issuer to those of this machine."),
     }
     (summary, hint)
+}
+
+/// rustls shows names as `DnsName("example.com")` and `IpAddress(127.0.0.1)`.
+fn plain_name(name: &str) -> &str {
+    let inside = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+    inside.unwrap_or(name).trim_matches('"')
 }
 
 fn other_name(names: &str) -> String {

@@ -6,7 +6,7 @@
 use std::error::Error;
 use std::io;
 
-use emitter::{Cause, CauseCode};
+use cause::{Cause, CauseCode};
 use reqwest::Url;
 
 use crate::redirect::RedirectRefusal;
@@ -92,7 +92,8 @@ impl Failure<'_> {
         let refusal = self.find::<RedirectRefusal>()?;
         let hint = "Name the address that finally answers in the configuration; if it changes on every request, the \
                     peer or a proxy before it is set up wrongly.";
-        Some(Cause::new(CauseCode::Unsupported, format!("`{}` {refusal}", self.host), hint))
+        let summary = format!("a redirect is not followed, the last one from `{}`: {refusal}", self.host);
+        Some(Cause::new(CauseCode::Unsupported, summary, hint))
     }
 
     fn timeout(&self) -> Option<Cause> {

@@ -80,7 +80,7 @@ async fn an_authority_that_was_made_anew_asks_for_its_new_certificate() {
 async fn a_certificate_for_another_name_tells_that_name() {
     let authority = Authority::named("ours");
     let details = first_cause(authority.issue("registry.example.com"), Some(authority.file.path())).await;
-    check(&details, "registry.example.com", "Use a name the certificate is for");
+    check(&details, "is for registry.example.com, not for this name", "Use a name the certificate is for");
 }
 
 #[tokio::test]
