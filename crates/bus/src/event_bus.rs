@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use event::Event;
-use tracing::error;
+use proto::PayloadError;
 
-use crate::{Bus, BusError, Consumer, ConsumerSpec, Outgoing, Receipt, Settlement, Token, Verdict, event_subject};
+use crate::{
+    Bus, BusError, Consumer, ConsumerSpec, Message, Outgoing, Receipt, Settlement, Token, Verdict, event_subject,
+};
 
 /// Publishes events; the message's ID is the event's, so that publishing again is harmless.
 #[derive(Clone)]
@@ -36,51 +38,57 @@ pub struct EventMessage {
     pub event: Event,
     /// 1 on the first delivery.
     pub attempt: u32,
-    token: Token,
+    pub token: Token,
 }
 
-/// Reads events. A message that is no event is rejected and logged here, and never reaches a service.
+/// A message that is no event, and never will be.
+#[derive(Debug)]
+pub struct Unreadable {
+    pub message: Message,
+    pub reason: PayloadError,
+}
+
+/// What one fetch has brought.
+#[derive(Debug, Default)]
+pub struct Fetched {
+    /// In the order of the stream.
+    pub events: Vec<EventMessage>,
+    pub unreadable: Vec<Unreadable>,
+}
+
+impl Fetched {
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty() && self.unreadable.is_empty()
+    }
+}
+
+/// Reads events.
 pub struct EventConsumer {
     consumer: Arc<dyn Consumer>,
-    name: &'static str,
 }
 
 impl EventConsumer {
     pub async fn open(bus: &dyn Bus, spec: &ConsumerSpec) -> Result<Self, BusError> {
-        Ok(Self { consumer: bus.consumer(spec).await?, name: spec.name })
+        Ok(Self { consumer: bus.consumer(spec).await? })
     }
 
-    /// Up to `max` events: at once what is there, else as soon as there is one, else none after `wait`.
-    pub async fn fetch(&self, max: usize, wait: Duration) -> Result<Vec<EventMessage>, BusError> {
-        let mut events = Vec::new();
-        let mut rejected = Vec::new();
+    /// Up to `max` messages: at once what is there, else as soon as there is one, else none after `wait`.
+    pub async fn fetch(&self, max: usize, wait: Duration) -> Result<Fetched, BusError> {
+        let mut fetched = Fetched::default();
         for message in self.consumer.fetch(max, wait).await? {
             match proto::decode_payload(&message.payload) {
-                Ok(event) => events.push(EventMessage { event, attempt: message.attempt, token: message.token }),
-                Err(reason) => {
-                    error!(
-                        consumer = self.name, message.id = message.id, message.subject = message.subject,
-                        message.bytes = message.payload.len(), reason = %chain(&reason),
-                        "put aside a message that is no event"
-                    );
-                    rejected.push(Settlement { token: message.token, verdict: Verdict::Reject });
+                Ok(event) => {
+                    fetched.events.push(EventMessage { event, attempt: message.attempt, token: message.token });
                 }
+                Err(reason) => fetched.unreadable.push(Unreadable { message, reason }),
             }
         }
-        if !rejected.is_empty() {
-            self.consumer.settle(rejected).await?;
-        }
-        Ok(events)
+        Ok(fetched)
     }
 
-    /// Settles every one of `messages` alike. What cannot be settled is delivered again.
-    pub async fn settle(&self, messages: Vec<EventMessage>, verdict: Verdict) -> Result<(), BusError> {
-        let settlements = messages.into_iter().map(|message| Settlement { token: message.token, verdict });
+    /// Settles every one of `tokens` alike. What cannot be settled is delivered again.
+    pub async fn settle(&self, tokens: impl IntoIterator<Item = Token>, verdict: Verdict) -> Result<(), BusError> {
+        let settlements = tokens.into_iter().map(|token| Settlement { token, verdict });
         self.consumer.settle(settlements.collect()).await
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let source = error.source().map(|source| format!(": {source}"));
-    format!("{error}{}", source.unwrap_or_default())
 }

@@ -2,7 +2,7 @@
 //! [`conformance`] suite that every implementation must pass.
 //!
 //! The seam carries bytes under an ID, so an adapter knows neither events nor protobuf; [`EventPublisher`] and
-//! [`EventConsumer`] speak events above it, and are the one place where a message that is no event is put aside. The
+//! [`EventConsumer`] speak events above it, and are the one place where events become messages and messages events. The
 //! other design, a bus that speaks events itself, would decode in each adapter and need a second set of methods for
 //! whatever else travels later.
 //!
@@ -14,7 +14,7 @@ mod event_bus;
 mod seam;
 mod subject;
 
-pub use event_bus::{EventConsumer, EventMessage, EventPublisher};
+pub use event_bus::{EventConsumer, EventMessage, EventPublisher, Fetched, Unreadable};
 pub use seam::{
     Bus, BusError, Consumer, ConsumerSpec, MESSAGE_ID_BYTES_MAX, Message, Outgoing, PAYLOAD_BYTES_MAX, Receipt,
     SUBJECT_BYTES_MAX, Settlement, Token, Verdict,

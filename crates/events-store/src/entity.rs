@@ -52,6 +52,26 @@ pub mod deleted_events {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
+pub mod dead_letters {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "dead_letters")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: String,
+        pub put_aside_at: i64,
+        pub subject: String,
+        pub reason: String,
+        pub payload: Vec<u8>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
 pub mod event_positions {
     use sea_orm::entity::prelude::*;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bus::{Bus, BusError, ConsumerSpec, EventConsumer, EventMessage, Verdict};
+use bus::{Bus, BusError, ConsumerSpec, EventConsumer, EventMessage, Fetched, Unreadable, Verdict};
 use database::DatabaseError;
 use event::{Clock, Event};
 use service::readiness::Latch;
@@ -11,8 +11,9 @@ use service::retry::Waits;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info};
 
-use crate::EventsTable;
 use crate::metrics::Metrics;
+use crate::put_aside::PutAside;
+use crate::{DeadLetter, EventsTable};
 
 /// Conditions of the service's readiness.
 pub const BUS: &str = "bus";
@@ -24,8 +25,9 @@ const CONSUMER: &str = "events-store";
 const ACK_WAIT: Duration = Duration::from_mins(1);
 /// How long one fetch waits for the first event.
 const FETCH_WAIT: Duration = Duration::from_secs(5);
-/// After an event that the database refuses, how long until it is tried again.
-const REFUSED_RETRY: Duration = Duration::from_mins(1);
+/// An event that the database refuses is tried again after this time, and put aside when it was delivered this often.
+const REFUSED_RETRY: Duration = Duration::from_secs(10);
+const REFUSED_ATTEMPTS_MAX: u32 = 3;
 
 pub struct Ingest {
     pub table: EventsTable,
@@ -33,6 +35,7 @@ pub struct Ingest {
     pub clock: Arc<dyn Clock>,
     pub latch: Latch,
     pub metrics: Metrics,
+    pub put_aside: PutAside,
     pub batch_events_max: usize,
 }
 
@@ -67,68 +70,109 @@ impl Ingest {
                 () = stop.cancelled() => return None,
                 fetched = consumer.fetch(self.batch_events_max, FETCH_WAIT) => fetched,
             };
-            let batch = match fetched {
-                Ok(batch) => batch,
+            let fetched = match fetched {
+                Ok(fetched) => fetched,
                 Err(error) => return Some(error),
             };
             self.latch.holds(BUS);
             waits.reset();
-            if !batch.is_empty()
-                && let Err(error) = self.store(&consumer, batch, stop).await
-            {
+            if let Err(error) = self.take_in(&consumer, fetched, stop).await {
                 return Some(error);
             }
         }
     }
 
-    /// Stores a batch however long the database is away, then settles it.
-    async fn store(
+    /// Stores what was fetched, or puts it aside, however long the database is away; and only then settles it. Stopped
+    /// meanwhile, it leaves the rest: what was not acknowledged comes back at the next start.
+    async fn take_in(
         &self,
         consumer: &EventConsumer,
-        batch: Vec<EventMessage>,
+        fetched: Fetched,
         stop: &CancellationToken,
     ) -> Result<(), BusError> {
-        let mut waits = Waits::default();
-        let events: Vec<Event> = batch.iter().map(|message| message.event.clone()).collect();
-        loop {
-            match self.append(&events).await {
-                Ok(()) => return consumer.settle(batch, Verdict::Ack).await,
-                Err(error) if error.is_transient() => {
-                    self.latch.fails(DATABASE, error.chain());
-                    // Stopped meanwhile: what was not acknowledged comes back at the next start.
-                    if waits.pause(stop).await {
-                        return Ok(());
-                    }
-                }
-                Err(error) => {
-                    error!(batch.events = events.len(), error = error.chain(), "the database refused a batch");
-                    return self.store_one_by_one(consumer, batch).await;
-                }
+        for Unreadable { message, reason } in fetched.unreadable {
+            let token = message.token.clone();
+            let letter = self.letter(message.id, message.subject, crate::error::chain(&reason), message.payload);
+            if self.patiently(stop, || self.put_aside.put(letter.clone())).await.is_none() {
+                return Ok(());
+            }
+            consumer.settle([token], Verdict::Reject).await?;
+        }
+        if fetched.events.is_empty() {
+            return Ok(());
+        }
+        let events: Vec<Event> = fetched.events.iter().map(|message| message.event.clone()).collect();
+        match self.patiently(stop, || self.append(&events)).await {
+            None => Ok(()),
+            Some(Ok(())) => consumer.settle(fetched.events.into_iter().map(|message| message.token), Verdict::Ack).await,
+            Some(Err(error)) => {
+                error!(batch.events = events.len(), error = error.chain(), "the database refused a batch");
+                self.take_in_one_by_one(consumer, fetched.events, stop).await
             }
         }
     }
 
-    /// Keeps one event that the database refuses from holding up its batch. It is not given up: it comes back.
-    async fn store_one_by_one(&self, consumer: &EventConsumer, batch: Vec<EventMessage>) -> Result<(), BusError> {
-        for message in batch {
-            let verdict = match self.append(std::slice::from_ref(&message.event)).await {
-                Ok(()) => Verdict::Ack,
-                Err(error) => {
-                    let id = message.event.id;
-                    error!(event.id = %id, error = error.chain(), "the database refused an event; trying again later");
+    /// Keeps one event that the database refuses from holding up its batch: it comes back some times, and is then put
+    /// aside.
+    async fn take_in_one_by_one(
+        &self,
+        consumer: &EventConsumer,
+        messages: Vec<EventMessage>,
+        stop: &CancellationToken,
+    ) -> Result<(), BusError> {
+        for EventMessage { event, attempt, token } in messages {
+            let verdict = match self.patiently(stop, || self.append(std::slice::from_ref(&event))).await {
+                None => return Ok(()),
+                Some(Ok(())) => Verdict::Ack,
+                Some(Err(error)) if attempt < REFUSED_ATTEMPTS_MAX => {
+                    let reason = error.chain();
+                    error!(event.id = %event.id, attempt, error = reason, "the database refused an event; trying again");
                     Verdict::Retry { after: REFUSED_RETRY }
                 }
+                Some(Err(error)) => {
+                    let (id, subject) = (event.id.to_string(), bus::event_subject(&event));
+                    let letter = self.letter(id, subject, error.chain(), proto::encode_payload(&event));
+                    if self.patiently(stop, || self.put_aside.put(letter.clone())).await.is_none() {
+                        return Ok(());
+                    }
+                    Verdict::Reject
+                }
             };
-            consumer.settle(vec![message], verdict).await?;
+            consumer.settle([token], verdict).await?;
         }
         Ok(())
+    }
+
+    /// Tries until the database is there. `None` when told to stop, else what the database has said for good.
+    async fn patiently<T, F>(
+        &self,
+        stop: &CancellationToken,
+        attempt: impl Fn() -> F,
+    ) -> Option<Result<T, DatabaseError>>
+    where
+        F: Future<Output = Result<T, DatabaseError>>,
+    {
+        let mut waits = Waits::default();
+        loop {
+            match attempt().await {
+                Err(error) if error.is_transient() => {
+                    self.latch.fails(DATABASE, error.chain());
+                    if waits.pause(stop).await {
+                        return None;
+                    }
+                }
+                said => {
+                    self.latch.holds(DATABASE);
+                    return Some(said);
+                }
+            }
+        }
     }
 
     async fn append(&self, events: &[Event]) -> Result<(), DatabaseError> {
         let begun = Instant::now();
         let stored = self.table.append(events, self.clock.now()).await?;
         let known = events.len() as u64 - stored;
-        self.latch.holds(DATABASE);
         self.metrics.append_seconds.observe(begun.elapsed().as_secs_f64());
         #[expect(clippy::cast_precision_loss, reason = "a batch has at most 5000 events")]
         self.metrics.batch_events.observe(events.len() as f64);
@@ -136,6 +180,10 @@ impl Ingest {
         self.metrics.known.inc_by(known);
         debug!(batch.events = events.len(), batch.known = known, "stored a batch");
         Ok(())
+    }
+
+    fn letter(&self, id: String, subject: String, reason: String, payload: Vec<u8>) -> DeadLetter {
+        DeadLetter { id, put_aside_at: self.clock.now(), subject, reason, payload }
     }
 }
 

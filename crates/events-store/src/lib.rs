@@ -7,6 +7,7 @@
 
 mod config;
 mod cursor;
+mod dead_letters;
 mod entity;
 mod error;
 mod grpc;
@@ -15,6 +16,7 @@ mod metrics;
 mod migrations;
 mod publish;
 mod purge;
+mod put_aside;
 mod retention;
 mod selection;
 mod store;
@@ -22,6 +24,7 @@ mod table;
 
 pub use config::Config;
 pub use cursor::Cursor;
+pub use dead_letters::{DeadLetter, DeadLetters, Retried};
 pub use error::StoreError;
 pub use migrations::Migrator;
 pub use store::{EventsStore, Ground, SERVICE};

@@ -8,7 +8,8 @@ use accounts::{Accounts, Authenticated};
 use axum::Router;
 use bus::{Bus, EventPublisher};
 use database::Database;
-use event::Clock;
+use emitter::Emitter;
+use event::{Clock, Source};
 use prometheus_client::registry::Registry;
 use proto::events::v1::event_service_server::{EventServiceServer, SERVICE_NAME};
 use service::door::{Door, TlsConfig};
@@ -21,7 +22,8 @@ use tonic::codec::CompressionEncoding;
 use crate::ingest::{BUS, DATABASE, Ingest, prepare};
 use crate::metrics::Metrics;
 use crate::retention::Retention;
-use crate::{Config, EventsTable, StoreError, grpc};
+use crate::put_aside::PutAside;
+use crate::{Config, DeadLetters, EventsTable, StoreError, grpc};
 
 /// The name of this service where a process is told which to run.
 pub const SERVICE: &str = "events-store";
@@ -32,7 +34,12 @@ const CHECK_CYCLE: Duration = Duration::from_secs(5);
 /// What the store stands on.
 pub struct Ground {
     pub database: Database,
+    /// What the store reads.
     pub bus: Arc<dyn Bus>,
+    /// Where it publishes what it is handed, and events of its own: a log on this machine.
+    pub log: Arc<dyn Bus>,
+    /// Who emits the store's own events.
+    pub source: Source,
     pub clock: Arc<dyn Clock>,
     pub accounts: Accounts,
     pub readiness: Readiness,
@@ -67,7 +74,7 @@ impl EventsStore {
         let metrics = Metrics::register(registry);
         let service = grpc::Service {
             gate: gate.clone(),
-            publisher: EventPublisher::new(Arc::clone(&ground.bus)),
+            publisher: EventPublisher::new(Arc::clone(&ground.log)),
             clock: Arc::clone(&ground.clock),
             metrics: metrics.clone(),
         };
@@ -99,8 +106,11 @@ impl EventsStore {
             let clock = Arc::clone(&ground.clock);
             let retention =
                 Retention { table: table.clone(), clock, metrics: metrics.clone(), age_max: config.retention };
+            let emitter = Emitter::new(EventPublisher::new(ground.log), Arc::clone(&ground.clock), ground.source);
+            let letters = DeadLetters::new(ground.database.clone());
             let ingest = Ingest {
                 table,
+                put_aside: PutAside { letters, emitter, metrics: metrics.clone() },
                 bus: ground.bus,
                 clock: ground.clock,
                 latch: latch.clone(),

@@ -16,7 +16,10 @@ use service::retry::Waits;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-/// The condition of a service's readiness that this keeps.
+/// Its name in the readiness of its process.
+pub const NAME: &str = "outbox";
+
+/// The condition that it keeps.
 pub const BUS: &str = "bus";
 
 /// The forwarder's place in the local log.

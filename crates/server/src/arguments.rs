@@ -37,6 +37,11 @@ pub enum Command {
     },
     /// Bring the database schema up to date, and exit
     Migrate,
+    /// Messages that could not be stored as events: look at them, try them again, or drop them
+    DeadLetters {
+        #[command(subcommand)]
+        action: Option<DeadLettersAction>,
+    },
     /// Print the configuration as it was resolved, secrets masked; exit 78 with every problem named
     CheckConfig,
     /// Ask the running process whether it is ready, for container probes: exit 0 or 1
@@ -44,6 +49,22 @@ pub enum Command {
         /// Only this service; all of the process if none is named
         #[arg(value_name = "SERVICE")]
         service: Option<ServiceName>,
+    },
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum DeadLettersAction {
+    /// List them, the oldest first (the default)
+    List,
+    /// Store the event of one after all, and take it off the list
+    Retry {
+        /// Its ID, as listed
+        id: String,
+    },
+    /// Take one off the list for good; what it held is lost
+    Drop {
+        /// Its ID, as listed
+        id: String,
     },
 }
 

@@ -111,6 +111,7 @@ async fn bind(
     if services.contains(&ServiceName::Catalog) {
         spawn_catalog(config, ground, stop, tasks)?;
     }
+    spawn_forwarder(ground, stop, tasks);
     let router = service::admin::router(Arc::clone(&ground.metrics), ground.readiness.clone());
     let stop = stop.child_token();
     tasks.spawn(async move {
@@ -124,6 +125,8 @@ async fn bind_store(config: &Config, ground: &Ground) -> anyhow::Result<EventsSt
     let stands_on = events_store::Ground {
         database: ground.database.clone(),
         bus: ground.buses.bus.clone().context("the events-store needs a bus")?,
+        log: ground.buses.log.clone().context("the events-store needs a bus")?,
+        source: source(config, "events_store"),
         clock: Arc::clone(&ground.clock),
         accounts: ground.accounts.clone(),
         readiness: ground.readiness.clone(),
@@ -166,23 +169,10 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 }
 
 fn spawn_catalog(config: &Config, ground: &Ground, stop: &CancellationToken, tasks: &mut Tasks) -> anyhow::Result<()> {
-    let log = ground.buses.emitters_log.clone().context("the catalog needs a bus")?;
-    let latch = ground.readiness.service(catalog::SERVICE, &[outbox::BUS]);
-    if ground.buses.needs_forwarder {
-        let bus = ground.buses.bus.clone().context("the forwarder needs a bus")?;
-        let watch = Forwarder::watch(Arc::clone(&bus), latch.clone(), stop.child_token());
-        let forwarder = Forwarder { log: Arc::clone(&log), bus, latch };
-        let forwarding = forwarder.run(stop.child_token());
-        tasks.spawn(async move {
-            let ((), result) = tokio::join!(watch, forwarding);
-            ("outbox", result.map_err(|error| anyhow!(error.chain())))
-        });
-    } else {
-        latch.holds(outbox::BUS);
-    }
-    let source =
-        Source { service: Some("catalog".to_owned()), host_id: Some(config.host_id.clone()), ..Source::default() };
-    let emitter = Emitter::new(EventPublisher::new(log), Arc::clone(&ground.clock), source);
+    let log = ground.buses.log.clone().context("the catalog needs a bus")?;
+    // It works whatever happens to the others; what it has to say waits in its log.
+    ground.readiness.service(catalog::SERVICE, &[]);
+    let emitter = Emitter::new(EventPublisher::new(log), Arc::clone(&ground.clock), source(config, "catalog"));
     let mut registry = ground.metrics.lock().expect("nothing panics while it is held");
     let metrics = catalog::Metrics::register(&mut registry);
     let catalog = Catalog::new(config.catalog.clone(), emitter, Arc::clone(&ground.clock), metrics)?;
@@ -192,6 +182,26 @@ fn spawn_catalog(config: &Config, ground: &Ground, stop: &CancellationToken, tas
         (catalog::SERVICE, Ok(()))
     });
     Ok(())
+}
+
+/// With a bus elsewhere, what this process publishes goes there by way of its own log.
+fn spawn_forwarder(ground: &Ground, stop: &CancellationToken, tasks: &mut Tasks) {
+    let (true, Some(log), Some(bus)) = (ground.buses.needs_forwarder, &ground.buses.log, &ground.buses.bus) else {
+        return;
+    };
+    let latch = ground.readiness.service(outbox::NAME, &[outbox::BUS]);
+    let watch = Forwarder::watch(Arc::clone(bus), latch.clone(), stop.child_token());
+    let forwarder = Forwarder { log: Arc::clone(log), bus: Arc::clone(bus), latch };
+    let forwarding = forwarder.run(stop.child_token());
+    tasks.spawn(async move {
+        let ((), result) = tokio::join!(watch, forwarding);
+        (outbox::NAME, result.map_err(|error| anyhow!(error.chain())))
+    });
+}
+
+/// Who emits, as events name it.
+fn source(config: &Config, service: &str) -> Source {
+    Source { service: Some(service.to_owned()), host_id: Some(config.host_id.clone()), ..Source::default() }
 }
 
 /// Until every task has ended. A task that fails, or ends without being told to, stops the others.

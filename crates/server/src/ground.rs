@@ -34,9 +34,9 @@ pub struct Ground {
 pub struct Buses {
     /// What the store reads.
     pub bus: Option<Arc<dyn Bus>>,
-    /// Where emitters publish: a log on this machine. In the single-process mode it is the bus itself.
-    pub emitters_log: Option<Arc<dyn Bus>>,
-    /// Whether the emitters' log has to be carried over to the bus.
+    /// Where this process publishes: a log on this machine. In the single-process mode it is the bus itself.
+    pub log: Option<Arc<dyn Bus>>,
+    /// Whether the log has to be carried over to the bus.
     pub needs_forwarder: bool,
     /// To be closed in good order at the end.
     pub files: Vec<Arc<LocalBus>>,
@@ -88,21 +88,17 @@ impl Buses {
                  `nats`"
             ),
             BusConfig::Local { max_bytes } => {
-                let log = open_log(&config.data_dir.join("bus.db"), *max_bytes, clock).await?;
-                let bus: Arc<dyn Bus> = log.clone();
-                let emitters_log = Some(Arc::clone(&bus));
-                Ok(Self { bus: Some(bus), emitters_log, needs_forwarder: false, files: vec![log] })
+                let file = open_log(&config.data_dir.join("bus.db"), *max_bytes, clock).await?;
+                let bus: Arc<dyn Bus> = file.clone();
+                Ok(Self { bus: Some(Arc::clone(&bus)), log: Some(bus), needs_forwarder: false, files: vec![file] })
             }
             BusConfig::Nats(nats) => {
                 let bus: Arc<dyn Bus> =
                     NatsBus::connect(NatsConfig::clone(nats)).await.map_err(|error| anyhow!("bus: {}", error.chain()))?;
-                if !has_emitter {
-                    return Ok(Self { bus: Some(bus), ..Self::default() });
-                }
                 let max_bytes = LocalBusConfig::default().max_bytes;
-                let log = open_log(&config.data_dir.join("outbox.db"), max_bytes, clock).await?;
-                let emitters_log: Arc<dyn Bus> = log.clone();
-                Ok(Self { bus: Some(bus), emitters_log: Some(emitters_log), needs_forwarder: true, files: vec![log] })
+                let file = open_log(&config.data_dir.join("outbox.db"), max_bytes, clock).await?;
+                let log: Arc<dyn Bus> = file.clone();
+                Ok(Self { bus: Some(bus), log: Some(log), needs_forwarder: true, files: vec![file] })
             }
         }
     }

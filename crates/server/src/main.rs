@@ -7,6 +7,7 @@ mod arguments;
 mod check_config;
 mod compose;
 mod config;
+mod dead_letters;
 mod first_screen;
 mod ground;
 mod health;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         match arguments.command() {
             Command::Run { services } => compose::run(config, reading, &services).await,
             Command::Migrate => migrate::migrate(&config).await,
+            Command::DeadLetters { action } => dead_letters::act(&config, action).await,
             Command::CheckConfig => check_config::show(&config, &reading),
             Command::Health { service } => health::ask(&config, service).await,
         }

@@ -23,7 +23,9 @@ pub async fn an_unsettled_message_comes_back_after_ack_wait_with_a_higher_attemp
     settle(&consumer, &first[1..2], Verdict::Ack).await;
     let again = take(&consumer, 2).await;
     assert!(delivered_at.elapsed() > SHORT / 2, "came back after {:?}", delivered_at.elapsed());
-    assert_eq!(ids_of(&again), [first[0].id.clone(), first[2].id.clone()]);
+    // In either order: only what is delivered for the first time has one.
+    let ids_again: BTreeSet<String> = ids_of(&again).into_iter().collect();
+    assert_eq!(ids_again, BTreeSet::from([first[0].id.clone(), first[2].id.clone()]));
     assert!(again.iter().all(|message| message.attempt == 2), "{again:?}");
     settle(&consumer, &again, Verdict::Ack).await;
     assert_nothing_comes(&consumer).await;
@@ -34,12 +36,10 @@ pub async fn a_retried_message_comes_back_and_not_before_its_delay(candidate: im
     let consumer = open(&bus, "store", LONG).await;
     publish(&bus, &ids(0..2)).await;
     let messages = take(&consumer, 2).await;
-    eprintln!("DBG {:?}", messages.iter().map(|m| (m.id.clone(), m.attempt, m.token.0.clone())).collect::<Vec<_>>());
     let asked_at = Instant::now();
     settle(&consumer, &messages[..1], Verdict::Retry { after: SHORT }).await;
     settle(&consumer, &messages[1..], Verdict::Ack).await;
     let again = take(&consumer, 1).await;
-    eprintln!("DBG again {:?} after {:?}", again.iter().map(|m| (m.id.clone(), m.attempt, m.token.0.clone())).collect::<Vec<_>>(), asked_at.elapsed());
     assert!(asked_at.elapsed() >= SHORT, "came back after {:?}", asked_at.elapsed());
     assert_eq!((again[0].id.as_str(), again[0].attempt), (messages[0].id.as_str(), 2));
     settle(&consumer, &again, Verdict::Retry { after: Duration::ZERO }).await;
