@@ -14,9 +14,10 @@ use tracing::{info, warn};
 
 use crate::LocalBusConfig;
 use crate::error::Failure;
-use crate::log_file::{bytes_in_use, free_pages, rewrite_header};
+use crate::log_file::{bytes_in_use, rewrite_header};
 use crate::process_lock::ProcessLock;
 use crate::shared::{ConsumerState, Shared};
+use crate::trim::trim;
 
 /// Most messages of one transaction.
 pub(crate) const GROUP_MESSAGES_MAX: usize = 512;
@@ -25,11 +26,7 @@ pub(crate) const GROUP_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// What a message takes in the file beside its payload: ID twice, subject, numbers, page overhead.
 const ROW_BYTES: usize = 256;
 /// How often what nobody needs is looked for.
-const TIDY_INTERVAL: Duration = Duration::from_secs(5);
-/// Most messages deleted by one transaction, so that a publisher never waits long behind it.
-const TRIM_MESSAGES_MAX: i64 = 1024;
-/// Freed pages that the file keeps for its next burst; more are given back to the disk.
-const SPARE_PAGES: i64 = 4096;
+const TIDY_INTERVAL: Duration = Duration::from_secs(2);
 
 pub(crate) type PublishResults = Vec<Result<Receipt, BusError>>;
 
@@ -217,6 +214,10 @@ impl Writer {
         let probing = self.failing;
         let mut committed = Committed { newest: self.shared.newest(), ..Committed::default() };
         let mut transaction = self.connection().await?.begin_with("BEGIN IMMEDIATE").await?;
+        if probing {
+            // Also where nothing else is written: an empty transaction would succeed on a full disk.
+            rewrite_header(&mut transaction).await?;
+        }
         let mut room = max_bytes.saturating_sub(bytes_in_use(&mut transaction).await?);
         for write in group {
             match write {
@@ -241,8 +242,6 @@ impl Writer {
                         .execute(&mut *transaction)
                         .await?;
                 }
-                // Writes a page although nothing changes: only a real write shows that the disk takes one again.
-                Write::Check { .. } if probing => rewrite_header(&mut transaction).await?,
                 Write::Check { .. } | Write::Positions { .. } => {}
             }
         }
@@ -319,42 +318,19 @@ impl Writer {
         if self.commit(&[]).await.map(|committed| self.note(&committed)).is_err() {
             return;
         }
-        match self.trim().await {
+        let settled_by_all = self.shared.consumers().iter().map(|consumer| consumer.progress().stored_through()).min();
+        let known_until = self.config.clock.now().minus(self.config.dedupe_window);
+        let trimmed = match self.connection().await {
+            Ok(connection) => trim(connection, settled_by_all, known_until).await,
+            Err(error) => Err(error),
+        };
+        match trimmed {
             Ok(true) => self.tidy_at = Instant::now(),
             Ok(false) => {}
             Err(error) => {
                 self.fail(error);
             }
         }
-    }
-
-    /// Whether there is more to do.
-    async fn trim(&mut self) -> Result<bool, SqlxError> {
-        let settled_by_all = self.shared.consumers().iter().map(|consumer| consumer.progress().stored_through()).min();
-        let known_until = self.config.clock.now().minus(self.config.dedupe_window);
-        let connection = self.connection().await?;
-        if let Some(settled_by_all) = settled_by_all {
-            let oldest: Vec<(i64, i64)> = sqlx::query_as(
-                "SELECT position, added_at FROM message WHERE position <= ?1 ORDER BY position LIMIT ?2",
-            )
-            .bind(settled_by_all)
-            .bind(TRIM_MESSAGES_MAX)
-            .fetch_all(&mut *connection)
-            .await?;
-            let is_old = |&&(_, added_at): &&(i64, i64)| added_at < known_until.as_micros();
-            if let Some((position, _)) = oldest.iter().take_while(is_old).last() {
-                sqlx::query("DELETE FROM message WHERE position <= ?1")
-                    .bind(position)
-                    .execute(&mut *connection)
-                    .await?;
-                return Ok(true);
-            }
-        }
-        if free_pages(connection).await? > SPARE_PAGES {
-            sqlx::query("PRAGMA incremental_vacuum(1024)").execute(&mut *connection).await?;
-            return Ok(true);
-        }
-        Ok(false)
     }
 
     async fn finish(mut self) {
