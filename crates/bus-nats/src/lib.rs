@@ -17,6 +17,7 @@ mod config;
 mod link;
 mod nats_bus;
 mod nats_consumer;
+mod notes;
 mod publishing;
 mod pull;
 mod refusal;

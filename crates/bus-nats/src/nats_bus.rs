@@ -44,6 +44,12 @@ impl NatsBus {
     }
 }
 
+impl NatsBus {
+    pub(crate) fn link(&self) -> &Link {
+        &self.stream.link
+    }
+}
+
 #[async_trait]
 impl Bus for NatsBus {
     async fn publish(&self, outgoing: Vec<Outgoing>) -> Vec<Result<Receipt, BusError>> {

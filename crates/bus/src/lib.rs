@@ -11,10 +11,12 @@
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod event_bus;
+mod notes;
 mod seam;
 mod subject;
 
 pub use event_bus::{EventConsumer, EventMessage, EventPublisher, Fetched, Unreadable};
+pub use notes::{Notes, STORED};
 pub use seam::{
     Bus, BusError, Consumer, ConsumerSpec, MESSAGE_ID_BYTES_MAX, Message, Outgoing, PAYLOAD_BYTES_MAX, Receipt,
     SUBJECT_BYTES_MAX, Settlement, Token, Verdict,

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bus::{Bus, BusError, ConsumerSpec, EventConsumer, EventMessage, Fetched, Unreadable, Verdict};
+use bus::{
+    Bus, BusError, ConsumerSpec, EventConsumer, EventMessage, Fetched, Notes, STORED, Unreadable, Verdict,
+};
 use database::DatabaseError;
 use event::{Clock, Event};
 use service::readiness::Latch;
@@ -32,6 +34,8 @@ const REFUSED_ATTEMPTS_MAX: u32 = 3;
 pub struct Ingest {
     pub table: EventsTable,
     pub bus: Arc<dyn Bus>,
+    /// Where outboxes wait to hear what is stored; none where the bus itself is their log.
+    pub notes: Option<Arc<dyn Notes>>,
     pub clock: Arc<dyn Clock>,
     pub latch: Latch,
     pub metrics: Metrics,
@@ -91,11 +95,12 @@ impl Ingest {
         stop: &CancellationToken,
     ) -> Result<(), BusError> {
         for Unreadable { message, reason } in fetched.unreadable {
-            let token = message.token.clone();
+            let (id, token) = (message.id.clone(), message.token.clone());
             let letter = self.letter(message.id, message.subject, crate::error::chain(&reason), message.payload);
             if self.patiently(stop, || self.put_aside.put(letter.clone())).await.is_none() {
                 return Ok(());
             }
+            self.confirm([id]).await;
             consumer.settle([token], Verdict::Reject).await?;
         }
         if fetched.events.is_empty() {
@@ -104,7 +109,10 @@ impl Ingest {
         let events: Vec<Event> = fetched.events.iter().map(|message| message.event.clone()).collect();
         match self.patiently(stop, || self.append(&events)).await {
             None => Ok(()),
-            Some(Ok(())) => consumer.settle(fetched.events.into_iter().map(|message| message.token), Verdict::Ack).await,
+            Some(Ok(())) => {
+                self.confirm(events.iter().map(|event| event.id.to_string())).await;
+                consumer.settle(fetched.events.into_iter().map(|message| message.token), Verdict::Ack).await
+            }
             Some(Err(error)) => {
                 error!(batch.events = events.len(), error = error.chain(), "the database refused a batch");
                 self.take_in_one_by_one(consumer, fetched.events, stop).await
@@ -138,9 +146,21 @@ impl Ingest {
                     Verdict::Reject
                 }
             };
+            if !matches!(verdict, Verdict::Retry { .. }) {
+                self.confirm([event.id.to_string()]).await;
+            }
             consumer.settle([token], verdict).await?;
         }
         Ok(())
+    }
+
+    /// Tells the outboxes what is committed. A note that is lost costs a repeat, so its failure is no news.
+    async fn confirm(&self, ids: impl IntoIterator<Item = String>) {
+        let Some(notes) = &self.notes else { return };
+        let ids: Vec<String> = ids.into_iter().collect();
+        if let Err(error) = notes.tell(STORED, ids.join("\n").into_bytes()).await {
+            debug!(error = error.chain(), "could not confirm a batch");
+        }
     }
 
     /// Tries until the database is there. `None` when told to stop, else what the database has said for good.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use accounts::{Accounts, Authenticated};
 use axum::Router;
-use bus::{Bus, EventPublisher};
+use bus::{Bus, EventPublisher, Notes};
 use database::Database;
 use emitter::Emitter;
 use event::{Clock, Source};
@@ -36,6 +36,8 @@ pub struct Ground {
     pub database: Database,
     /// What the store reads.
     pub bus: Arc<dyn Bus>,
+    /// Where outboxes wait to hear what is stored; none where the bus itself is their log.
+    pub notes: Option<Arc<dyn Notes>>,
     /// Where it publishes what it is handed, and events of its own: a log on this machine.
     pub log: Arc<dyn Bus>,
     /// Who emits the store's own events.
@@ -112,6 +114,7 @@ impl EventsStore {
                 table,
                 put_aside: PutAside { letters, emitter, metrics: metrics.clone() },
                 bus: ground.bus,
+                notes: ground.notes,
                 clock: ground.clock,
                 latch: latch.clone(),
                 metrics,

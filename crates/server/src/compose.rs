@@ -22,7 +22,7 @@ use tracing::{error, info, warn};
 
 use crate::config::Config;
 use crate::first_screen::{self, Screen};
-use crate::ground::Ground;
+use crate::ground::{Buses, Ground};
 use crate::service_name::ServiceName;
 
 /// gRPC services that the store answers.
@@ -125,6 +125,7 @@ async fn bind_store(config: &Config, ground: &Ground) -> anyhow::Result<EventsSt
     let stands_on = events_store::Ground {
         database: ground.database.clone(),
         bus: ground.buses.bus.clone().context("the events-store needs a bus")?,
+        notes: ground.buses.notes.clone(),
         log: ground.buses.log.clone().context("the events-store needs a bus")?,
         source: source(config, "events_store"),
         clock: Arc::clone(&ground.clock),
@@ -186,17 +187,13 @@ fn spawn_catalog(config: &Config, ground: &Ground, stop: &CancellationToken, tas
 
 /// With a bus elsewhere, what this process publishes goes there by way of its own log.
 fn spawn_forwarder(ground: &Ground, stop: &CancellationToken, tasks: &mut Tasks) {
-    let (true, Some(log), Some(bus)) = (ground.buses.needs_forwarder, &ground.buses.log, &ground.buses.bus) else {
-        return;
-    };
+    let Buses { bus: Some(bus), log: Some(log), notes: Some(notes), .. } = &ground.buses else { return };
     let latch = ground.readiness.service(outbox::NAME, &[outbox::BUS]);
-    let watch = Forwarder::watch(Arc::clone(bus), latch.clone(), stop.child_token());
-    let forwarder = Forwarder { log: Arc::clone(log), bus: Arc::clone(bus), latch };
-    let forwarding = forwarder.run(stop.child_token());
-    tasks.spawn(async move {
-        let ((), result) = tokio::join!(watch, forwarding);
-        (outbox::NAME, result.map_err(|error| anyhow!(error.chain())))
-    });
+    let mut registry = ground.metrics.lock().expect("nothing panics while it is held");
+    let metrics = outbox::Metrics::register(&mut registry);
+    let (log, bus, notes) = (Arc::clone(log), Arc::clone(bus), Arc::clone(notes));
+    let forwarding = Forwarder { log, bus, notes, latch, metrics }.run(stop.child_token());
+    tasks.spawn(async move { (outbox::NAME, forwarding.await.map_err(|error| anyhow!(error.chain()))) });
 }
 
 /// Who emits, as events name it.

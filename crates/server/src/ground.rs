@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use accounts::Accounts;
 use anyhow::{Context, anyhow, bail};
-use bus::Bus;
+use bus::{Bus, Notes};
 use bus_local::{LocalBus, LocalBusConfig};
 use bus_nats::{NatsBus, NatsConfig};
 use database::Database;
@@ -36,8 +36,8 @@ pub struct Buses {
     pub bus: Option<Arc<dyn Bus>>,
     /// Where this process publishes: a log on this machine. In the single-process mode it is the bus itself.
     pub log: Option<Arc<dyn Bus>>,
-    /// Whether the log has to be carried over to the bus.
-    pub needs_forwarder: bool,
+    /// Where the store tells what it has stored, if the log has to be carried over to the bus.
+    pub notes: Option<Arc<dyn Notes>>,
     /// To be closed in good order at the end.
     pub files: Vec<Arc<LocalBus>>,
 }
@@ -90,15 +90,16 @@ impl Buses {
             BusConfig::Local { max_bytes } => {
                 let file = open_log(&config.data_dir.join("bus.db"), *max_bytes, clock).await?;
                 let bus: Arc<dyn Bus> = file.clone();
-                Ok(Self { bus: Some(Arc::clone(&bus)), log: Some(bus), needs_forwarder: false, files: vec![file] })
+                Ok(Self { bus: Some(Arc::clone(&bus)), log: Some(bus), notes: None, files: vec![file] })
             }
             BusConfig::Nats(nats) => {
-                let bus: Arc<dyn Bus> =
-                    NatsBus::connect(NatsConfig::clone(nats)).await.map_err(|error| anyhow!("bus: {}", error.chain()))?;
+                let nats = NatsBus::connect(NatsConfig::clone(nats)).await;
+                let nats = nats.map_err(|error| anyhow!("bus: {}", error.chain()))?;
+                let (bus, notes): (Arc<dyn Bus>, Arc<dyn Notes>) = (nats.clone(), nats);
                 let max_bytes = LocalBusConfig::default().max_bytes;
                 let file = open_log(&config.data_dir.join("outbox.db"), max_bytes, clock).await?;
                 let log: Arc<dyn Bus> = file.clone();
-                Ok(Self { bus: Some(bus), log: Some(log), needs_forwarder: true, files: vec![file] })
+                Ok(Self { bus: Some(bus), log: Some(log), notes: Some(notes), files: vec![file] })
             }
         }
     }
