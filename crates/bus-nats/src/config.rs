@@ -54,6 +54,14 @@ pub struct StreamConfig {
 }
 
 impl NatsConfig {
+    /// Whether NATS can be connected to with these settings at all.
+    ///
+    /// # Errors
+    /// [`BusError::Misconfigured`], naming the setting.
+    pub fn validate(&self) -> Result<(), BusError> {
+        self.check().map(drop)
+    }
+
     pub(crate) fn check(&self) -> Result<Vec<ServerAddr>, BusError> {
         let refuse = |text: String| Err(BusError::Misconfigured(text));
         if self.urls.is_empty() {

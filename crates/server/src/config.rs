@@ -151,6 +151,11 @@ impl Config {
     /// Rules over several sections.
     fn check(&self) -> Result<(), Problems> {
         let mut problems = Vec::new();
+        if let BusConfig::Nats(nats) = &self.bus
+            && let Err(error) = nats.validate()
+        {
+            problems.push(Problem { path: "bus".to_owned(), problem: error.to_string() });
+        }
         // The admin door needs no credentials and tells no secrets, so it may be opened to a scraper.
         for (path, address) in &self.doors()[1..] {
             if !address.is_loopback() && self.accounts.accounts.is_empty() {
