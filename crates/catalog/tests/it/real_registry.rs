@@ -67,12 +67,8 @@ async fn a_registry_that_stops_and_comes_back_is_followed() {
     observed.succeeded().await;
     for _ in 0..2 {
         fixture.stop().await;
-        // A request that was under way is cut off in another way; what lasts is the refusal.
-        let (mut code, mut details) = observed.next_cause().await;
-        while details["msg"] != format!("`{}` refused the connection", fixture.address) {
-            (code, details) = observed.next_cause().await;
-        }
-        assert_eq!(code, "connect");
+        // A request that was under way may be cut off in another way first; what lasts is that nobody answers.
+        while observed.next_cause().await.0 != "connect" {}
         fixture.restart().await;
         assert_eq!(observed.succeeded().await.tags, Some(1));
         assert_eq!(observed.more_events(), 0);
