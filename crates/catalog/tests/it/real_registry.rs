@@ -16,7 +16,7 @@ fn watch(fixture: &RegistryFixture, path: &str, password: Option<&str>) -> Obser
 
 #[tokio::test]
 async fn tags_are_listed_with_the_right_password() {
-    let Some(fixture) = RegistryFixture::start(true, None).await else { return };
+    let fixture = RegistryFixture::start(true, None).await;
     rustls::crypto::ring::default_provider().install_default().ok();
     fixture.push("team/app", &["1", "2", "latest"]).await;
     let mut observed = watch(&fixture, "team/app", Some(PASSWORD));
@@ -27,7 +27,7 @@ async fn tags_are_listed_with_the_right_password() {
 
 #[tokio::test]
 async fn a_wrong_password_is_auth() {
-    let Some(fixture) = RegistryFixture::start(true, None).await else { return };
+    let fixture = RegistryFixture::start(true, None).await;
     let mut observed = watch(&fixture, "team/app", Some(WRONG_PASSWORD));
     let (code, details) = observed.next_cause().await;
     assert_eq!((code.as_str(), &details["http_status"]), ("auth", &401.into()));
@@ -39,7 +39,7 @@ async fn a_wrong_password_is_auth() {
 
 #[tokio::test]
 async fn no_password_is_auth_and_asks_for_one() {
-    let Some(fixture) = RegistryFixture::start(true, None).await else { return };
+    let fixture = RegistryFixture::start(true, None).await;
     let mut observed = watch(&fixture, "team/app", None);
     let (code, details) = observed.next_cause().await;
     assert_eq!((code.as_str(), &details["registry_message"]), ("auth", &"authentication required".into()));
@@ -50,7 +50,7 @@ async fn no_password_is_auth_and_asks_for_one() {
 
 #[tokio::test]
 async fn an_unknown_repository_is_not_found() {
-    let Some(fixture) = RegistryFixture::start(false, None).await else { return };
+    let fixture = RegistryFixture::start(false, None).await;
     let mut observed = watch(&fixture, "team/nothing", None);
     let (code, details) = observed.next_cause().await;
     assert_eq!((code.as_str(), &details["http_status"]), ("not_found", &404.into()));
@@ -60,7 +60,7 @@ async fn an_unknown_repository_is_not_found() {
 
 #[tokio::test]
 async fn a_registry_that_stops_and_comes_back_is_followed() {
-    let Some(mut fixture) = RegistryFixture::start(false, None).await else { return };
+    let mut fixture = RegistryFixture::start(false, None).await;
     rustls::crypto::ring::default_provider().install_default().ok();
     fixture.push("team/app", &["1"]).await;
     let mut observed = watch(&fixture, "team/app", None);
@@ -80,7 +80,7 @@ async fn a_registry_that_stops_and_comes_back_is_followed() {
 async fn plain_http_to_its_tls_port_is_tls() {
     let authority = Authority::named("ours");
     let identity = authority.issue("127.0.0.1");
-    let Some(fixture) = RegistryFixture::start(false, Some(&identity)).await else { return };
+    let fixture = RegistryFixture::start(false, Some(&identity)).await;
     let mut observed = watch(&fixture, "team/app", None);
     let (code, details) = observed.next_cause().await;
     assert_eq!((code.as_str(), &details["http_status"]), ("tls", &400.into()));
@@ -90,7 +90,7 @@ async fn plain_http_to_its_tls_port_is_tls() {
 
 #[tokio::test]
 async fn tls_to_its_plain_port_is_tls() {
-    let Some(fixture) = RegistryFixture::start(false, None).await else { return };
+    let fixture = RegistryFixture::start(false, None).await;
     let settings = Settings { repositories: vec![fixture.repository("team/app")], ..Settings::default() };
     let mut observed = Observed::start(&settings);
     let (code, details) = observed.next_cause().await;
