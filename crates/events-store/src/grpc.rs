@@ -1,31 +1,27 @@
-//! The gRPC interface: requests in, answers out, and the one place where errors become a status.
+//! The gRPC interface: requests in, answers out.
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use accounts::{Caller, caller_of};
-use bus::{BusError, EventPublisher};
-use database::DatabaseError;
-use event::{Clock, EventKind, Filter, StoredEvent, Violation, Violations};
+use bus::EventPublisher;
+use event::{Clock, EventKind, Filter, StoredEvent};
 use futures::Stream;
 use proto::events::v1;
 use proto::events::v1::event_service_server::EventService;
-use tonic::{Code, Extensions, Request, Response, Status, Streaming};
-use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
+use tonic::{Extensions, Request, Response, Status, Streaming};
 
 use crate::cursor::Cursor;
+use crate::gate::Gate;
 use crate::metrics::Metrics;
 use crate::publish::Publishing;
 use crate::purge::{self, Purge};
-use crate::store::Gate;
+use crate::status::{bad_field, bad_fields, database_status, no_such_event};
 
 /// Events on a page where the request does not say.
 const PAGE_SIZE: u64 = 100;
 /// Most events on a page (contract 3.2).
 const PAGE_SIZE_MAX: u64 = 1000;
-/// When to ask again while the database or the bus is away.
-const RETRY_DELAY: Duration = Duration::from_secs(2);
 
 /// Answers `events.v1.EventService`.
 pub struct Service {
@@ -159,53 +155,4 @@ fn page_size(sent: Option<i32>) -> Result<u64, Status> {
     let Some(size) = sent else { return Ok(PAGE_SIZE) };
     let in_range = u64::try_from(size).ok().filter(|size| (1..=PAGE_SIZE_MAX).contains(size));
     in_range.ok_or_else(|| bad_field("page_size", format!("{size}, expected 1 to {PAGE_SIZE_MAX}")))
-}
-
-fn bad_field(field: &str, problem: impl std::fmt::Display) -> Status {
-    bad_fields(&Violation::new(field, problem).into())
-}
-
-pub fn bad_fields(violations: &Violations) -> Status {
-    Status::with_error_details(Code::InvalidArgument, violations.to_string(), bad_request(violations))
-}
-
-/// The violations as `google.rpc.BadRequest`.
-pub fn bad_request(Violations(violations): &Violations) -> ErrorDetails {
-    let fields = violations.iter().map(|violation| FieldViolation::new(&violation.field, &violation.problem));
-    ErrorDetails::with_bad_request(fields.collect::<Vec<_>>())
-}
-
-/// The contract's words (3.6), and which ID; an ID of another form or account is not there either (3.4).
-fn no_such_event(id: &str) -> Status {
-    let id: String = id.chars().take(64).collect();
-    Status::with_error_details(
-        Code::NotFound,
-        "Event not found",
-        ErrorDetails::with_resource_info("event", id, "", "no event with this ID in the account"),
-    )
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "the shape `map_err` wants")]
-pub fn database_status(error: DatabaseError) -> Status {
-    if error.is_transient() {
-        return unavailable(error.chain());
-    }
-    tracing::error!(error = error.chain(), "the database refused a statement");
-    Status::internal("the database refused a statement; the log of the events-store tells more")
-}
-
-pub fn bus_status(error: &BusError) -> Status {
-    match error {
-        BusError::Unavailable(_) | BusError::Misconfigured(_) => unavailable(error.chain()),
-        BusError::Full(_) => Status::with_error_details(
-            Code::ResourceExhausted,
-            error.chain(),
-            ErrorDetails::with_retry_info(Some(RETRY_DELAY)),
-        ),
-        BusError::Refused(_) => Status::invalid_argument(error.chain()),
-    }
-}
-
-pub fn unavailable(reason: String) -> Status {
-    Status::with_error_details(Code::Unavailable, reason, ErrorDetails::with_retry_info(Some(RETRY_DELAY)))
 }

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bus::{
-    Bus, BusError, ConsumerSpec, EventConsumer, EventMessage, Fetched, Notes, STORED, Unreadable, Verdict,
-};
+use bus::{Bus, BusError, ConsumerSpec, EventConsumer, EventMessage, Fetched, Notes, STORED, Unreadable, Verdict};
 use database::DatabaseError;
 use event::{Clock, Event};
 use service::readiness::Latch;

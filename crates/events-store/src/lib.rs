@@ -10,6 +10,7 @@ mod cursor;
 mod dead_letters;
 mod entity;
 mod error;
+mod gate;
 mod grpc;
 mod ingest;
 mod metrics;
@@ -19,6 +20,7 @@ mod purge;
 mod put_aside;
 mod retention;
 mod selection;
+mod status;
 mod store;
 mod table;
 

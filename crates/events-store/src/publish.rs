@@ -8,8 +8,8 @@ use proto::events::v1::PublishEventsRequest;
 use tonic::{Code, Status, Streaming};
 use tonic_types::{ErrorDetails, StatusExt};
 
-use crate::grpc::{bad_request, bus_status};
 use crate::metrics::Metrics;
+use crate::status::{bad_request, bus_status};
 
 /// Most events handed to the bus together.
 const BATCH_EVENTS_MAX: usize = 500;

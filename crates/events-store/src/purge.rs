@@ -11,8 +11,8 @@ use tonic::Status;
 
 use crate::EventsTable;
 use crate::cursor::{Cursor, to_purge_token};
-use crate::grpc::database_status;
 use crate::metrics::Metrics;
+use crate::status::database_status;
 
 /// Events deleted in one transaction.
 const BATCH_EVENTS: u64 = 1000;

@@ -25,12 +25,19 @@ impl PutAside {
         }
         self.metrics.put_aside.inc();
         let DeadLetter { id, subject, reason, payload, .. } = letter;
-        error!(message.id = id, message.subject = subject, message.bytes = payload.len(), reason, "put a message aside");
+        error!(
+            message.id = id,
+            message.subject = subject,
+            message.bytes = payload.len(),
+            reason,
+            "put a message aside"
+        );
         // An event about such an event could go on for ever.
         if subject.ends_with(EVENT_TYPE) {
             return Ok(());
         }
-        let hint = "Look at it by `anchore-events dead-letters`, mend what the reason names, and `retry` it, or `drop` it.";
+        let hint =
+            "Look at it by `anchore-events dead-letters`, mend what the reason names, and `retry` it, or `drop` it.";
         let cause = Cause::new(CauseCode::Parse, format!("message `{id}` cannot be stored: {reason}"), hint)
             .with_retryable(false)
             .with_evidence("subject", subject)

@@ -1,7 +1,7 @@
 //! The service as a whole: bind, run, drain.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use accounts::{Accounts, Authenticated};
@@ -16,13 +16,13 @@ use service::door::{Door, TlsConfig};
 use service::grpc::{GrpcHealth, GrpcServer};
 use service::readiness::{Latch, Readiness};
 use tokio_util::sync::CancellationToken;
-use tonic::Status;
 use tonic::codec::CompressionEncoding;
 
+use crate::gate::Gate;
 use crate::ingest::{BUS, DATABASE, Ingest, prepare};
 use crate::metrics::Metrics;
-use crate::retention::Retention;
 use crate::put_aside::PutAside;
+use crate::retention::Retention;
 use crate::{Config, DeadLetters, EventsTable, StoreError, grpc};
 
 /// The name of this service where a process is told which to run.
@@ -72,7 +72,7 @@ impl EventsStore {
     ) -> Result<Self, StoreError> {
         let door = Door::open(config.address, tls).await?;
         let latch = ground.readiness.service(SERVICE, &[BUS, DATABASE]);
-        let gate = Gate { table: Arc::default(), readiness: ground.readiness.clone() };
+        let gate = Gate::new(ground.readiness.clone());
         let metrics = Metrics::register(registry);
         let service = grpc::Service {
             gate: gate.clone(),
@@ -155,28 +155,5 @@ async fn watch_database(database: &Database, latch: &Latch, stop: CancellationTo
             Ok(()) => latch.holds(DATABASE),
             Err(error) => latch.fails(DATABASE, error.chain()),
         }
-    }
-}
-
-/// Lets requests through to the table once it exists.
-#[derive(Clone)]
-pub struct Gate {
-    table: Arc<OnceLock<EventsTable>>,
-    readiness: Readiness,
-}
-
-impl Gate {
-    fn open(&self, table: EventsTable) {
-        // Opened once, by the one who prepared the table.
-        let _ = self.table.set(table);
-    }
-
-    /// # Errors
-    /// UNAVAILABLE, with what the store is waiting for, before the table exists.
-    pub fn table(&self) -> Result<&EventsTable, Status> {
-        self.table.get().ok_or_else(|| {
-            let reasons = self.readiness.reasons(SERVICE).unwrap_or_default();
-            grpc::unavailable(format!("the events-store is not ready: {}", reasons.join("; ")))
-        })
     }
 }

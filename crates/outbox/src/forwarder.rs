@@ -111,7 +111,8 @@ impl Carrying {
     async fn carry_over(&self, stop: &CancellationToken) -> Result<(), BusError> {
         let mut waits = Waits::default();
         loop {
-            let Some(fetched) = stop.run_until_cancelled(self.consumer.fetch(BATCH_MESSAGES_MAX, FETCH_WAIT)).await else {
+            let Some(fetched) = stop.run_until_cancelled(self.consumer.fetch(BATCH_MESSAGES_MAX, FETCH_WAIT)).await
+            else {
                 return Ok(());
             };
             match fetched {

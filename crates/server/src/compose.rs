@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::config::Config;
-use crate::first_screen::{self, Screen};
+use crate::first_screen::{self, Doors, Screen};
 use crate::ground::{Buses, Ground};
 use crate::service_name::ServiceName;
 
@@ -54,14 +54,6 @@ pub async fn run(config: Config, reading: Reading, services: &[ServiceName]) -> 
     signals.abort();
     info!("stopped");
     result.map(|()| ExitCode::SUCCESS)
-}
-
-/// The addresses that this process listens at, as the system gave them.
-#[derive(Default)]
-pub struct Doors {
-    pub gateway: Option<SocketAddr>,
-    pub events_store: Option<SocketAddr>,
-    pub admin: Option<SocketAddr>,
 }
 
 /// Takes every port, then starts the services: what cannot be had ends the process before anything has begun.

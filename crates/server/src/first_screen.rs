@@ -1,13 +1,21 @@
 //! The first screen: where it listens, what it watches, how to see events, where the data lies.
 
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::compose::Doors;
 use crate::config::Config;
 use crate::service_name::ServiceName;
+
+/// The addresses that this process listens at, as the system gave them.
+#[derive(Default)]
+pub struct Doors {
+    pub gateway: Option<SocketAddr>,
+    pub events_store: Option<SocketAddr>,
+    pub admin: Option<SocketAddr>,
+}
 
 /// What the first screen tells.
 pub struct Screen<'a> {

@@ -5,6 +5,7 @@
 //! with the nearest known key. So sections are read key by key: what was asked for is known, what is left over is not.
 
 mod document;
+mod findings;
 mod problem;
 mod section;
 mod span;
@@ -12,6 +13,7 @@ mod span;
 mod tests;
 
 pub use document::{Document, ENVIRONMENT_PREFIX, Environment, Reading};
+pub use findings::{Origin, Resolved};
 pub use problem::{Problem, Problems};
-pub use section::{Origin, Resolved, Section};
+pub use section::Section;
 pub use span::{format_span, parse_span};

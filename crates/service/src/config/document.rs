@@ -7,7 +7,8 @@ use std::rc::Rc;
 
 use serde_json::{Map, Value};
 
-use super::section::{Findings, Resolved, Section};
+use super::findings::{Findings, Resolved};
+use super::section::Section;
 use super::{Problem, Problems};
 
 /// `ANCHORE_EVENTS__BUS__KIND=nats` sets `bus.kind`.

@@ -1,7 +1,7 @@
 //! One mapping of the configuration, read key by key.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -12,42 +12,8 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 
-use super::{Environment, Problem, format_span, parse_span};
-
-/// What was met so far while the sections were read; shared by all of them.
-#[derive(Default)]
-pub(super) struct Findings {
-    pub(super) environment: Environment,
-    pub(super) problems: Vec<Problem>,
-    pub(super) ignored: Vec<String>,
-    pub(super) resolved: Vec<Resolved>,
-    /// Which setting came from which variable.
-    pub(super) variables: BTreeMap<String, String>,
-}
-
-impl Findings {
-    pub(super) fn new(environment: Environment) -> Self {
-        Self { environment, ..Self::default() }
-    }
-}
-
-/// A setting as it was resolved, to be shown to people.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Resolved {
-    pub path: String,
-    /// `***` for a secret.
-    pub value: String,
-    pub origin: Origin,
-}
-
-/// Where a setting came from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
-    Default,
-    File,
-    /// The name of the variable.
-    Environment(String),
-}
+use super::findings::Findings;
+use super::{format_span, parse_span};
 
 /// One mapping of the configuration. Asking for a key takes it out and makes it known; [`Section::finish`] reports what
 /// is left. A wrong value is noted, and the default stands in for it, so that reading goes on to the next problem.
@@ -196,13 +162,7 @@ impl Section {
     /// Notes what a setting is, for people.
     fn resolve(&self, key: &str, is_given: bool, value: &str) {
         let path = self.path_of(key);
-        let mut findings = self.findings.borrow_mut();
-        let origin = match findings.variables.get(&path) {
-            _ if !is_given => Origin::Default,
-            Some(variable) => Origin::Environment(variable.clone()),
-            None => Origin::File,
-        };
-        findings.resolved.push(Resolved { path, value: without_passwords(value), origin });
+        self.findings.borrow_mut().resolve(path, is_given, value);
     }
 
     /// `true` or `false`, in any case, also as a text (which is what a variable gives).
@@ -344,12 +304,8 @@ impl Section {
         self.refuse(key, format!("expected {expected}, got {}", show(got)));
     }
 
-    fn refuse_path(&self, path: String, mut problem: String) {
-        let mut findings = self.findings.borrow_mut();
-        if let Some(variable) = findings.variables.get(&path) {
-            problem = format!("{problem} (set by {variable})");
-        }
-        findings.problems.push(Problem { path, problem });
+    fn refuse_path(&self, path: String, problem: String) {
+        self.findings.borrow_mut().refuse(path, problem);
     }
 }
 
@@ -375,37 +331,6 @@ fn bounded(text: &str) -> String {
     text.chars().take(80).collect()
 }
 
-/// Masks the passwords of URLs: what stands between `://user:` and `@`.
-fn without_passwords(text: &str) -> String {
-    let mut parts = text.split("://");
-    let mut masked = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let (authority, rest) = part.split_at(part.find(['/', '?', ',', ']']).unwrap_or(part.len()));
-        let authority = match authority.rsplit_once('@') {
-            Some((credentials, host)) => {
-                let user = credentials.split(':').next().unwrap_or_default();
-                format!("{user}:***@{host}")
-            }
-            None => authority.to_owned(),
-        };
-        masked.extend(["://", &authority, rest]);
-    }
-    masked
-}
-
 fn list(known: &BTreeSet<&'static str>) -> String {
     known.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_passwords_of_urls_are_masked() {
-        let check = |text: &str, expected: &str| assert_eq!(without_passwords(text), expected);
-        check("[nats://u:p@h:4222, tls://h]", "[nats://u:***@h:4222, tls://h]");
-        check("https://token@h/x?a=b@c", "https://token:***@h/x?a=b@c");
-        check("plain", "plain");
-    }
 }
