@@ -1,5 +1,5 @@
 //! What a bus promises: [`Bus`], [`Consumer`] and [`Message`], the subject each event travels under, and the
-//! [`conformance`] suite that every implementation must pass.
+//! `conformance` suite that every implementation must pass.
 //!
 //! The seam carries bytes under an ID, so an adapter knows neither events nor protobuf; [`EventPublisher`] and
 //! [`EventConsumer`] speak events above it, and are the one place where events become messages and messages events. The

@@ -17,7 +17,7 @@ pub const SUBJECT_BYTES_MAX: usize = 2048;
 /// A durable log of messages with named readers. Each reader has a position of its own, so one message reaches every
 /// consumer, and a consumer that was away finds what it missed.
 ///
-/// Promises, held by the [`conformance`](crate::conformance) suite:
+/// Promises, held by the `conformance` suite:
 ///
 /// - what `publish` confirmed survives `kill -9` of this process and of the bus;
 /// - a message whose ID is known from the last two minutes or more is not added again, and confirmed as a duplicate;

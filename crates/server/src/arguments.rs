@@ -9,7 +9,7 @@ use crate::service_name::ServiceName;
 
 /// The event log for container security: what failed, why, since when.
 #[derive(Debug, Parser)]
-#[command(name = "anchore-events", version, about, disable_help_subcommand = true)]
+#[command(name = "anchore-events", version, disable_help_subcommand = true)]
 pub struct Arguments {
     /// The configuration file [default: ./config.yaml if present]
     #[arg(long, global = true, value_name = "FILE")]
