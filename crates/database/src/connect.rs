@@ -4,17 +4,21 @@ use std::time::Duration;
 
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sea_orm::sqlx::{ConnectOptions, Connection};
 use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, SqlxPostgresConnector, SqlxSqliteConnector,
+    DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode, SqlxPostgresConnector, SqlxSqliteConnector,
     TransactionOptions, TransactionTrait,
 };
 
+use crate::error::is_pool_timeout;
 use crate::{DatabaseError, DatabaseUrl};
 
 /// Most connections a process opens for reading; writers on SQLite take one more.
 const CONNECTIONS_MAX: u32 = 8;
 /// How long a call waits for a free connection, or for a server to answer.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the search for the reason may take.
+const EXPLAIN_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a writer waits for its turn on SQLite: behind a long batch it is not in trouble.
 const WRITER_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long SQLite waits for another writer of the same file.
@@ -29,6 +33,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Database {
     writer: DatabaseConnection,
     reader: DatabaseConnection,
+    /// How to reach the server, where there is one.
+    server: Option<PgConnectOptions>,
 }
 
 impl Database {
@@ -54,6 +60,7 @@ impl Database {
                 Ok(Self {
                     writer: SqlxSqliteConnector::from_sqlx_sqlite_pool(writer),
                     reader: SqlxSqliteConnector::from_sqlx_sqlite_pool(reader),
+                    server: None,
                 })
             }
             DatabaseUrl::Postgres(url) => {
@@ -62,9 +69,9 @@ impl Database {
                 let pool = PgPoolOptions::new()
                     .max_connections(CONNECTIONS_MAX)
                     .acquire_timeout(ACQUIRE_TIMEOUT)
-                    .connect_lazy_with(options);
+                    .connect_lazy_with(options.clone());
                 let pool = SqlxPostgresConnector::from_sqlx_postgres_pool(pool);
-                Ok(Self { writer: pool.clone(), reader: pool })
+                Ok(Self { writer: pool.clone(), reader: pool, server: Some(options) })
             }
         }
     }
@@ -82,7 +89,10 @@ impl Database {
             ..TransactionOptions::default()
         };
         let options = if self.is_sqlite() { options } else { TransactionOptions::default() };
-        Ok(self.writer.begin_with_options(options).await?)
+        match self.writer.begin_with_options(options).await {
+            Ok(transaction) => Ok(transaction),
+            Err(error) => Err(self.explain(error).await),
+        }
     }
 
     pub fn is_sqlite(&self) -> bool {
@@ -91,7 +101,26 @@ impl Database {
 
     /// Whether the database answers now.
     pub async fn check(&self) -> Result<(), DatabaseError> {
-        Ok(self.reader.ping().await?)
+        match self.reader.ping().await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.explain(error).await),
+        }
+    }
+
+    /// A pool only says that its time is over; one connection of our own says why.
+    async fn explain(&self, error: DbErr) -> DatabaseError {
+        let (true, Some(server)) = (is_pool_timeout(&error), &self.server) else { return error.into() };
+        let address = format!("{}:{}", server.get_host(), server.get_port());
+        let reason = match tokio::time::timeout(EXPLAIN_TIMEOUT, server.connect()).await {
+            Ok(Ok(connection)) => {
+                // It can be reached by now, or all connections are in use.
+                let _ = connection.close().await;
+                return error.into();
+            }
+            Ok(Err(reason)) => reason.to_string(),
+            Err(_) => format!("no answer within {} s", EXPLAIN_TIMEOUT.as_secs()),
+        };
+        DatabaseError::Unreachable { address, reason }
     }
 
     /// Waits for running statements, then closes every connection.

@@ -8,6 +8,9 @@ pub enum DatabaseError {
     /// Passes without a change of ours: the server is away or busy, the disk is full. Try again later.
     #[error("the database cannot be used now")]
     Unavailable(#[source] DbErr),
+    /// Passes like [`Self::Unavailable`]: no connection is to be had, for this reason.
+    #[error("the database cannot be used now: {address}: {reason}")]
+    Unreachable { address: String, reason: String },
     /// Never passes: a newer release of this program has changed the tables.
     #[error(
         "the database was migrated by a newer release: it has `{newest}`, which this one does not know; run that release, \
@@ -21,16 +24,28 @@ pub enum DatabaseError {
 
 impl DatabaseError {
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable(_))
+        matches!(self, Self::Unavailable(_) | Self::Unreachable { .. })
     }
 
     /// The error and its cause in one line, without what a connection string may hold.
     pub fn chain(&self) -> String {
         match self {
             Self::Unavailable(source) | Self::Failed(source) => format!("{self}: {source}"),
-            Self::SchemaTooNew { .. } => self.to_string(),
+            Self::Unreachable { .. } | Self::SchemaTooNew { .. } => self.to_string(),
         }
     }
+}
+
+/// Whether the pool gave up without saying why: it tries again and again until its time is over.
+pub(crate) fn is_pool_timeout(error: &DbErr) -> bool {
+    let sqlx = match error {
+        DbErr::ConnectionAcquire(ConnAcquireErr::Timeout) => return true,
+        DbErr::Conn(RuntimeErr::SqlxError(error))
+        | DbErr::Exec(RuntimeErr::SqlxError(error))
+        | DbErr::Query(RuntimeErr::SqlxError(error)) => error,
+        _ => return false,
+    };
+    matches!(**sqlx, SqlxError::PoolTimedOut)
 }
 
 impl From<DbErr> for DatabaseError {

@@ -21,10 +21,11 @@ pub const DATABASE: &str = "database";
 
 /// The store's place in the stream; every replica shares it.
 const CONSUMER: &str = "events-store";
-/// Longer than the worst batch takes; a batch that takes longer is delivered again, which is harmless.
-const ACK_WAIT: Duration = Duration::from_mins(1);
-/// How long one fetch waits for the first event.
-const FETCH_WAIT: Duration = Duration::from_secs(5);
+/// Longer than the worst batch takes; a batch that takes longer is delivered again, which is harmless. What a store had
+/// in hand when it was killed comes back after this time.
+const ACK_WAIT: Duration = Duration::from_secs(30);
+/// How long one fetch waits for the first event, and so how long a stop waits for an idle store.
+const FETCH_WAIT: Duration = Duration::from_secs(1);
 /// An event that the database refuses is tried again after this time, and put aside when it was delivered this often.
 const REFUSED_RETRY: Duration = Duration::from_secs(10);
 const REFUSED_ATTEMPTS_MAX: u32 = 3;
@@ -68,11 +69,12 @@ impl Ingest {
         };
         self.latch.holds(BUS);
         loop {
-            let fetched = tokio::select! {
-                () = stop.cancelled() => return None,
-                fetched = consumer.fetch(self.batch_events_max, FETCH_WAIT) => fetched,
-            };
-            let fetched = match fetched {
+            if stop.is_cancelled() {
+                return None;
+            }
+            // Not broken off when told to stop: what was on its way would come back only after its acknowledgement is
+            // overdue.
+            let fetched = match consumer.fetch(self.batch_events_max, FETCH_WAIT).await {
                 Ok(fetched) => fetched,
                 Err(error) => return Some(error),
             };

@@ -133,7 +133,7 @@ impl EventsStore {
             ingested.map_err(StoreError::from)
         };
         let work = async {
-            let result = work.await;
+            let result = Box::pin(work).await;
             stop.cancel();
             result
         };
