@@ -170,6 +170,7 @@ mod tests {
                 account("alice", Role::Write, Password::Hash(hash.into())),
                 account("bob", Role::Read, Password::Plain("b".to_owned().into())),
             ],
+            is_from_environment: false,
         };
         Accounts::open(config, Path::new("/nonexistent")).unwrap().0
     }

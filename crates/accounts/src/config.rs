@@ -12,6 +12,8 @@ use crate::caller::Role;
 #[derive(Debug, Clone, Default)]
 pub struct AccountsConfig {
     pub accounts: Vec<AccountConfig>,
+    /// Whether the only account is the `admin` whose password [`ADMIN_PASSWORD_VARIABLE`] sets.
+    pub is_from_environment: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -52,13 +54,13 @@ impl AccountsConfig {
             }
             section.finish();
         }
-        if accounts.is_empty()
-            && let Some(password) = root.environment(ADMIN_PASSWORD_VARIABLE)
-        {
+        let password = root.environment(ADMIN_PASSWORD_VARIABLE).filter(|_| accounts.is_empty());
+        let is_from_environment = password.is_some();
+        if let Some(password) = password {
             let name = "admin".parse().expect("a valid account name");
             accounts.push(AccountConfig { name, role: Role::Admin, password: Password::Plain(password.into()) });
         }
-        Self { accounts }
+        Self { accounts, is_from_environment }
     }
 }
 

@@ -17,6 +17,7 @@ use service::telemetry::LogConfig;
 
 pub use self::bus::BusConfig;
 use crate::arguments::Arguments;
+use crate::service_name::ServiceName;
 
 /// Read if it is there and no other file is named.
 const DEFAULT_FILE: &str = "config.yaml";
@@ -146,6 +147,21 @@ impl Config {
             ("services.events_store", self.events_store.address),
             ("services.catalog", self.catalog.address),
         ]
+    }
+
+    /// Whether `services` can do their work in one process with this configuration.
+    ///
+    /// # Errors
+    /// An emitter on the local bus without the store that reads it.
+    pub fn check_services(&self, services: &[ServiceName]) -> Result<(), Problems> {
+        let has_emitter = services.iter().any(|service| service.is_emitter());
+        let has_store = services.contains(&ServiceName::EventsStore);
+        if !matches!(self.bus, BusConfig::Local { .. }) || !has_emitter || has_store {
+            return Ok(());
+        }
+        let problem =
+            "`local` reaches only services of the same process: run the events-store in it too, or set `nats`";
+        Err(Problems(vec![Problem { path: "bus.kind".to_owned(), problem: problem.to_owned() }]))
     }
 
     /// Rules over several sections.

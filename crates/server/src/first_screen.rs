@@ -76,6 +76,7 @@ impl Screen<'_> {
     fn variables(&self, scheme: &str, address: &str) -> String {
         let password = match self.made_up_password {
             Some(password) => password.expose_secret().to_owned(),
+            None if self.config.accounts.is_from_environment => format!("${}", accounts::ADMIN_PASSWORD_VARIABLE),
             None => "YOUR-PASSWORD".to_owned(),
         };
         let user = self.config.accounts.accounts.first().map_or("admin".to_owned(), |account| account.name.to_string());

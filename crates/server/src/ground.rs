@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use accounts::Accounts;
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow};
 use bus::{Bus, Notes};
 use bus_local::{LocalBus, LocalBusConfig};
 use bus_nats::{NatsBus, NatsConfig};
@@ -83,10 +83,6 @@ impl Buses {
             return Ok(Self::default());
         }
         match &config.bus {
-            BusConfig::Local { .. } if !has_store => bail!(
-                "bus.kind: `local` reaches only services of the same process: run the events-store in it too, or set \
-                 `nats`"
-            ),
             BusConfig::Local { max_bytes } => {
                 let file = open_log(&config.data_dir.join("bus.db"), *max_bytes, clock).await?;
                 let bus: Arc<dyn Bus> = file.clone();

@@ -29,7 +29,14 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     // The one provider in this program; libraries ask for the process's default.
     rustls::crypto::ring::default_provider().install_default().expect("nothing has installed another provider");
-    let (config, reading) = match Config::load(&arguments, Environment::of_process()) {
+    let command = arguments.command();
+    let loaded = Config::load(&arguments, Environment::of_process()).and_then(|(config, reading)| {
+        if let Command::Run { services } = &command {
+            config.check_services(services)?;
+        }
+        Ok((config, reading))
+    });
+    let (config, reading) = match loaded {
         Ok(loaded) => loaded,
         Err(problems) => {
             eprintln!("the configuration cannot be used:\n{problems}");
@@ -42,7 +49,7 @@ fn main() -> ExitCode {
         Err(error) => return fail(&anyhow::Error::new(error).context("the runtime cannot be started")),
     };
     let result = runtime.block_on(async {
-        match arguments.command() {
+        match command {
             Command::Run { services } => compose::run(config, reading, &services).await,
             Command::Migrate => migrate::migrate(&config).await,
             Command::DeadLetters { action } => dead_letters::act(&config, action).await,

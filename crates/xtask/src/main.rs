@@ -29,12 +29,20 @@ enum Task {
     },
     /// Format, lints and documentation, with warnings as errors
     Check,
+    /// The fault campaign: break a running system by a seeded schedule, and count what it lost
+    #[command(disable_help_flag = true)]
+    Chaos {
+        /// Passed on to `chaos`: `--seed N`, `--minutes M`, `--schedules K`; `--help` names them all
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().task {
         Task::Test { arguments } => test(&arguments),
         Task::Check => check(),
+        Task::Chaos { arguments } => chaos(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -65,4 +73,13 @@ fn check() -> Result<()> {
     step("documentation");
     let documentation = ["doc", "--locked", "--workspace", "--no-deps", "--document-private-items"];
     Command::cargo(documentation).environment("RUSTDOCFLAGS", "--deny warnings").run()
+}
+
+fn chaos(arguments: &[String]) -> Result<()> {
+    step("servers");
+    servers::find_or_install()?;
+    step("programs");
+    Command::cargo(["build", "--locked", "--package", "server", "--package", "chaos"]).run()?;
+    step("chaos");
+    Command::cargo(["run", "--locked", "--quiet", "--package", "chaos", "--"]).with(arguments).run()
 }

@@ -1,0 +1,295 @@
+//! The system, running.
+
+use std::fmt::Write;
+use std::path::Path;
+use std::process::Command;
+use std::sync::OnceLock;
+
+use fixtures::{NatsServer, PostgresServer};
+use tempfile::TempDir;
+
+use super::{
+    ADMIN, ALICE, BOB, CAROL, Client, DEADLINE, Output, Process, Shape, User, eventually, free_port, http_get,
+    server_program,
+};
+
+/// The argon2id hash of Alice's password.
+const ALICE_HASH: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$c72NxBZaItyRTg04b+7dXg$I3eQDrMxOJjV+PrRpv//E0XneHfQqgXt02Bc82ZmdOU";
+
+const PORTS_TRIED_MAX: usize = 5;
+
+/// How a stack is made.
+pub struct StackBuilder {
+    shape: Shape,
+    catalog: String,
+    environment: Vec<(String, String)>,
+    has_own_postgres: bool,
+}
+
+/// Services in their processes, on a bus and a database, with a directory and ports of their own. Dropping it ends
+/// them all.
+pub struct Stack {
+    // The processes end before what they stand on.
+    members: Vec<Member>,
+    pub nats: Option<NatsServer>,
+    /// Where the test wants one that it may kill.
+    pub postgres: Option<PostgresServer>,
+    directory: TempDir,
+    environment: Vec<(String, String)>,
+    gateway_port: u16,
+    store_port: u16,
+}
+
+/// One process.
+struct Member {
+    services: &'static [&'static str],
+    admin_port: u16,
+    process: Option<Process>,
+}
+
+impl StackBuilder {
+    /// More settings of `services.catalog`, in YAML's flow form: `repositories: [...]`.
+    pub fn catalog(mut self, settings: &str) -> Self {
+        settings.clone_into(&mut self.catalog);
+        self
+    }
+
+    pub fn environment(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// A PostgreSQL server that no other test uses, so that it may be killed.
+    pub fn with_own_postgres(mut self) -> Self {
+        self.has_own_postgres = true;
+        self
+    }
+
+    /// Starts it and returns when it is ready.
+    pub fn start(self) -> Stack {
+        let directory = tempfile::Builder::new().prefix("stack-").tempdir().expect("a temporary directory");
+        let nats = self.shape.has_servers().then(NatsServer::start);
+        let postgres = (self.shape.has_servers() && self.has_own_postgres).then(PostgresServer::start);
+        let database =
+            self.shape.has_servers().then(|| postgres.as_ref().unwrap_or_else(|| shared_postgres()).create_database());
+        let mut environment = self.environment;
+        environment.push(("ADMIN_PASSWORD".to_owned(), ADMIN.password.to_owned()));
+        environment.push(("CAROL_PASSWORD".to_owned(), CAROL.password.to_owned()));
+        let members = self.shape.processes().iter();
+        let members = members.map(|services| Member { services, admin_port: 0, process: None }).collect();
+        let mut stack = Stack { members, nats, postgres, directory, environment, gateway_port: 0, store_port: 0 };
+        for _ in 0..PORTS_TRIED_MAX {
+            stack.choose_ports();
+            let config = stack.config(self.shape, database.as_deref(), &self.catalog);
+            std::fs::write(stack.directory().join("config.yaml"), config).expect("a file of our own");
+            if stack.try_start() {
+                return stack;
+            }
+        }
+        panic!("no ports for the stack");
+    }
+}
+
+impl Stack {
+    pub fn builder(shape: Shape) -> StackBuilder {
+        StackBuilder { shape, catalog: String::new(), environment: Vec::new(), has_own_postgres: false }
+    }
+
+    pub fn start(shape: Shape) -> Self {
+        Self::builder(shape).start()
+    }
+
+    /// Where its configuration, data and logs lie.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The public door.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}/v1", self.gateway_port)
+    }
+
+    /// The store's own door.
+    pub fn store_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.store_port)
+    }
+
+    pub fn client(&self, user: User) -> Client {
+        Client::new(self.url(), user, self.directory())
+    }
+
+    /// `anchore-cli`, run by the admin.
+    #[track_caller]
+    pub fn cli(&self, arguments: &[&str]) -> Output {
+        self.client(ADMIN).run(arguments)
+    }
+
+    /// `anchore-events` with the configuration of the process that runs `service`.
+    pub fn server(&self, service: &str, arguments: &[&str]) -> Command {
+        self.command(self.member(service), arguments)
+    }
+
+    /// A service of each process.
+    pub fn services(&self) -> Vec<&'static str> {
+        self.members.iter().map(|member| member.services.first().copied().unwrap_or("events-store")).collect()
+    }
+
+    pub fn process(&mut self, service: &str) -> &mut Process {
+        let process = self.member_mut(service).process.as_mut();
+        process.expect("the service was not stopped")
+    }
+
+    /// Kills the process that runs `service`.
+    pub fn kill9(&mut self, service: &str) {
+        self.member_mut(service).process = None;
+    }
+
+    /// Starts the process that runs `service` again, and waits until it is ready.
+    pub fn restart(&mut self, service: &str) {
+        self.start_again(service);
+        self.wait_until_ready();
+    }
+
+    /// Starts the process that runs `service` again.
+    pub fn start_again(&mut self, service: &str) {
+        self.kill9(service);
+        let process = self.spawn(self.member(service));
+        self.member_mut(service).process = Some(process);
+    }
+
+    pub fn wait_until_ready(&mut self) {
+        assert!(self.is_ready(), "a process has ended: {}", self.members.iter().map(Member::log).collect::<String>());
+    }
+
+    /// The answer to a GET at the admin door of the process that runs `service`.
+    pub fn admin_get(&self, service: &str, path: &str) -> (u16, String) {
+        http_get(self.member(service).admin_port, path).expect("the admin door answers")
+    }
+
+    /// The sum of a counter of the process that runs `service`, over all labels that contain `label`.
+    pub fn counter(&self, service: &str, name: &str, label: &str) -> u64 {
+        let (_, metrics) = self.admin_get(service, "/metrics");
+        let lines = metrics.lines().filter(|line| line.starts_with(name) && line.contains(label));
+        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
+    }
+
+    fn member(&self, service: &str) -> &Member {
+        self.members.iter().find(|member| member.runs(service)).expect("a service of the stack")
+    }
+
+    fn member_mut(&mut self, service: &str) -> &mut Member {
+        self.members.iter_mut().find(|member| member.runs(service)).expect("a service of the stack")
+    }
+
+    fn choose_ports(&mut self) {
+        self.gateway_port = free_port();
+        self.store_port = free_port();
+        for member in &mut self.members {
+            member.admin_port = free_port();
+        }
+    }
+
+    /// Whether the ports could be had.
+    fn try_start(&mut self) -> bool {
+        for index in 0..self.members.len() {
+            let process = self.spawn(&self.members[index]);
+            self.members[index].process = Some(process);
+        }
+        let is_ready = self.is_ready();
+        let log: String = self.members.iter().map(Member::log).collect();
+        assert!(is_ready || log.contains("another program"), "the stack does not start: {log}");
+        is_ready
+    }
+
+    /// Waits until every process is ready; `false` when one has ended.
+    fn is_ready(&mut self) -> bool {
+        self.members.iter_mut().all(|member| {
+            eventually(DEADLINE, || {
+                let Some(process) = &mut member.process else { return Ok(false) };
+                if process.ended().is_some() {
+                    return Ok(false);
+                }
+                match http_get(member.admin_port, "/readyz") {
+                    Ok((200, _)) => Ok(true),
+                    Ok((_, reasons)) => Err(format!("{reasons}{}", process.stderr())),
+                    Err(error) => Err(format!("{error}: {}", process.stderr())),
+                }
+            })
+        })
+    }
+
+    fn spawn(&self, member: &Member) -> Process {
+        let arguments = [&["run"], member.services].concat();
+        Process::start(&mut self.command(member, &arguments), self.directory(), member.name())
+    }
+
+    fn command(&self, member: &Member, arguments: &[&str]) -> Command {
+        let mut command = Command::new(server_program());
+        command.arg("--config").arg(self.directory().join("config.yaml"));
+        // A directory for each process, as on machines of their own.
+        command.arg("--data-dir").arg(self.directory().join(format!("data-{}", member.name())));
+        command.args(arguments).env_clear().envs(self.environment.iter().cloned()).current_dir(self.directory());
+        command.env("ANCHORE_EVENTS__ADMIN__PORT", member.admin_port.to_string());
+        command
+    }
+
+    fn config(&self, shape: Shape, database: Option<&str>, catalog: &str) -> String {
+        let bob = self.directory().join("bob-password");
+        std::fs::write(&bob, format!("{}\n", BOB.password)).expect("a file of our own");
+        let mut config = format!(
+            "host_id: acceptance-host
+accounts:
+  - {{name: {admin}, role: admin, password_env: ADMIN_PASSWORD}}
+  - {{name: {alice}, role: write, password_hash: '{ALICE_HASH}'}}
+  - {{name: {bob}, role: read, password_file: '{bob_file}'}}
+  - {{name: {carol}, role: write, password_env: CAROL_PASSWORD}}
+services:
+  gateway: {{port: {gateway_port}}}
+  catalog: {{port: 0, cycle_timers: {{repo_watcher: 1s}}, {catalog}}}
+",
+            admin = ADMIN.name,
+            alice = ALICE.name,
+            bob = BOB.name,
+            bob_file = bob.display(),
+            carol = CAROL.name,
+            gateway_port = self.gateway_port,
+        );
+        let store_port = self.store_port;
+        let mut add = |line: &str| writeln!(config, "{line}").expect("a String can be written to");
+        match shape {
+            // On one host the gateway finds the store by its port; the URL is for other hosts.
+            Shape::NatsApart => {
+                add(&format!("  events_store: {{port: {store_port}, url: 'http://127.0.0.1:{store_port}'}}"));
+            }
+            _ => add(&format!("  events_store: {{port: {store_port}}}")),
+        }
+        if let Some(nats) = &self.nats {
+            add(&format!("bus: {{kind: nats, url: '{}', stream: {{max_bytes: 1073741824}}}}", nats.url()));
+        }
+        if let Some(url) = database {
+            add(&format!("database: {{url: '{url}'}}"));
+        }
+        config
+    }
+}
+
+impl Member {
+    fn runs(&self, service: &str) -> bool {
+        self.services.is_empty() || self.services.contains(&service)
+    }
+
+    fn name(&self) -> &'static str {
+        self.services.first().copied().unwrap_or("all")
+    }
+
+    fn log(&self) -> String {
+        self.process.as_ref().map(Process::stderr).unwrap_or_default()
+    }
+}
+
+/// One server for all tests of this process, each with a database of its own. It ends with the process.
+fn shared_postgres() -> &'static PostgresServer {
+    static SERVER: OnceLock<PostgresServer> = OnceLock::new();
+    SERVER.get_or_init(PostgresServer::start)
+}

@@ -1,0 +1,197 @@
+//! What can go wrong, with everything that chance decides about it.
+
+use std::fmt;
+use std::time::Duration;
+
+use clap::ValueEnum;
+
+use crate::target::Target;
+
+/// The kinds of faults; what `--faults` names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ValueEnum)]
+pub enum FaultKind {
+    /// kill -9 of any process, started again after a while
+    Kill,
+    /// SIGSTOP, and SIGCONT after a while
+    Pause,
+    /// PostgreSQL stopped fast or immediately while it commits, and started again
+    Postgres,
+    /// The broker's data directory put back to an older copy
+    Restore,
+    /// Connections between a service and a server reset, or silently dropped for a while
+    Cut,
+    /// The disk of an emitter's outbox, or of the whole server, filled for a while
+    Disk,
+    /// An emitter killed when its events are durable on its own disk and nowhere else
+    Strand,
+    /// The cluster's leader killed, or cut off from its peers while everybody stays connected to it
+    Leader,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    Kill {
+        target: Target,
+        down: Duration,
+    },
+    Pause {
+        target: Target,
+        held: Duration,
+    },
+    StopPostgres {
+        mode: StopMode,
+        down: Duration,
+    },
+    /// Copies the broker's files, and puts the copy back `age` later. `unread`: in between no store can write, so that what
+    /// the broker has acknowledged since the copy is nowhere else.
+    RestoreBroker {
+        age: Duration,
+        down: Duration,
+        unread: bool,
+    },
+    Cut {
+        link: Link,
+        how: CutMode,
+        held: Duration,
+    },
+    FillDisk {
+        target: Target,
+        held: Duration,
+    },
+    /// Silences the emitter's way to the broker, kills it `unheard` later, and lets it come back and be heard.
+    Strand {
+        target: Target,
+        unheard: Duration,
+        down: Duration,
+    },
+    KillLeader {
+        down: Duration,
+    },
+    /// Every service's way leads to the leader before it is cut off from its peers.
+    CutLeader {
+        held: Duration,
+    },
+}
+
+/// A way over the network: from one of our processes to a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Link {
+    pub from: Target,
+    pub to: Backing,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Backing {
+    Nats,
+    Postgres,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CutMode {
+    /// Connections are reset, and new ones refused.
+    Reset,
+    /// Nothing arrives any more, and nobody is told.
+    Silence,
+}
+
+/// How PostgreSQL is told to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopMode {
+    /// SIGINT: transactions are rolled back, then it ends in good order.
+    Fast,
+    /// SIGQUIT: ends at once, and recovers at its next start.
+    Immediate,
+}
+
+impl StopMode {
+    pub fn signal(self) -> &'static str {
+        match self {
+            Self::Fast => "INT",
+            Self::Immediate => "QUIT",
+        }
+    }
+}
+
+impl Fault {
+    /// From the first thing it does to the last.
+    pub fn lasts(&self) -> Duration {
+        match *self {
+            Self::Kill { down, .. } | Self::StopPostgres { down, .. } | Self::KillLeader { down } => down,
+            Self::Pause { held, .. }
+            | Self::Cut { held, .. }
+            | Self::FillDisk { held, .. }
+            | Self::CutLeader { held } => held,
+            Self::RestoreBroker { age, down, .. } => age + down,
+            Self::Strand { unheard, down, .. } => unheard + down,
+        }
+    }
+
+    /// What it hits, so that no other fault hits the same at the same time; `nats` is how many NATS servers there are.
+    pub fn hits(&self, nats: u8) -> Vec<Target> {
+        let broker = || (1..=nats).map(Target::Nats).collect();
+        match *self {
+            Self::Kill { target, .. }
+            | Self::Pause { target, .. }
+            | Self::FillDisk { target, .. }
+            | Self::Strand { target, .. } => vec![target],
+            Self::Cut { link, .. } => vec![link.from],
+            Self::StopPostgres { .. } => vec![Target::Postgres],
+            // The stores are cut off, so their own ways must not be healed meanwhile.
+            Self::RestoreBroker { unread: true, .. } => vec![Target::Nats(1), Target::Store(1), Target::Store(2)],
+            Self::RestoreBroker { .. } | Self::KillLeader { .. } | Self::CutLeader { .. } => broker(),
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kill { target, down } => write!(f, "kill -9 {target}, back after {}", Seconds(*down)),
+            Self::Pause { target, held } => write!(f, "stop {target} by SIGSTOP for {}", Seconds(*held)),
+            Self::StopPostgres { mode, down } => {
+                write!(f, "stop postgres by SIG{}, back after {}", mode.signal(), Seconds(*down))
+            }
+            Self::RestoreBroker { age, down, unread } => write!(
+                f,
+                "copy the broker's files{}; {} later put the copy back, broker back after {}",
+                if *unread { ", silence every store -> postgres" } else { "" },
+                Seconds(*age),
+                Seconds(*down)
+            ),
+            Self::Cut { link, how: CutMode::Reset, held } => {
+                write!(f, "reset {link}, refuse it for {}", Seconds(*held))
+            }
+            Self::Cut { link, how: CutMode::Silence, held } => write!(f, "silence {link} for {}", Seconds(*held)),
+            Self::FillDisk { target, held } => write!(f, "fill the disk of {target} for {}", Seconds(*held)),
+            Self::Strand { target, unheard, down } => write!(
+                f,
+                "silence {target} -> nats, kill -9 {target} after {}, back after {}",
+                Seconds(*unheard),
+                Seconds(*down)
+            ),
+            Self::KillLeader { down } => write!(f, "kill -9 the stream's leader, back after {}", Seconds(*down)),
+            Self::CutLeader { held } => {
+                write!(f, "lead everybody to the stream's leader, cut it off from its peers for {}", Seconds(*held))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let to = match self.to {
+            Backing::Nats => "nats",
+            Backing::Postgres => "postgres",
+        };
+        write!(f, "{} -> {to}", self.from)
+    }
+}
+
+/// A span as people read it: `1.5 s`.
+pub struct Seconds(pub Duration);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{:.1} s", self.0.as_secs_f64()))
+    }
+}
