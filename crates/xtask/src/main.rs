@@ -3,6 +3,7 @@
 
 mod run;
 mod servers;
+mod total;
 
 use std::process::ExitCode;
 
@@ -10,6 +11,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::run::{Command, step};
+use crate::total::Total;
 
 /// The developer's door.
 #[derive(Debug, Parser)]
@@ -61,7 +63,11 @@ fn test(arguments: &[String]) -> Result<()> {
     step("tests");
     let scope: &[&str] = if arguments.is_empty() { &["--workspace"] } else { &[] };
     // One program after the other, each with its own summary; a failure in one does not hide the next.
-    Command::cargo(["test", "--locked", "--no-fail-fast"]).with(scope).with(arguments).run()
+    let mut total = Total::default();
+    let command = Command::cargo(["test", "--locked", "--no-fail-fast"]).with(scope).with(arguments);
+    let result = command.run_with_each_line(|line| total.add(line));
+    println!("\n{total}");
+    result
 }
 
 fn check() -> Result<()> {

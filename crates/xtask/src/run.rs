@@ -1,7 +1,8 @@
 //! Running other programs, visibly.
 
 use std::ffi::OsStr;
-use std::process;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{self, ExitStatus, Stdio};
 
 use anyhow::{Context, Result, bail};
 
@@ -38,9 +39,28 @@ impl Command {
     pub fn run(mut self) -> Result<()> {
         let line = format!("{:?}", self.0);
         let status = self.0.status().with_context(|| format!("cannot start {line}"))?;
-        if !status.success() {
-            bail!("{line} ended with {status}");
-        }
-        Ok(())
+        well_ended(&line, status)
     }
+
+    /// Like [`Command::run`], and looks at each line of standard output as it passes.
+    pub fn run_with_each_line(mut self, mut look: impl FnMut(&str)) -> Result<()> {
+        let line = format!("{:?}", self.0);
+        let mut process = self.0.stdout(Stdio::piped()).spawn().with_context(|| format!("cannot start {line}"))?;
+        let output = process.stdout.take().context("standard output is a pipe")?;
+        let mut output = BufReader::new(output);
+        let mut bytes = Vec::new();
+        while output.read_until(b'\n', &mut bytes)? > 0 {
+            std::io::stdout().write_all(&bytes)?;
+            look(&String::from_utf8_lossy(&bytes));
+            bytes.clear();
+        }
+        well_ended(&line, process.wait()?)
+    }
+}
+
+fn well_ended(line: &str, status: ExitStatus) -> Result<()> {
+    if !status.success() {
+        bail!("{line} ended with {status}");
+    }
+    Ok(())
 }

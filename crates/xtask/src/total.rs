@@ -1,0 +1,48 @@
+//! The sum of what `cargo test` says program by program.
+
+use std::fmt;
+
+/// Tests of all programs together.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Total {
+    passed: u64,
+    failed: u64,
+    skipped: u64,
+}
+
+impl Total {
+    /// Adds a line such as `test result: ok. 4 passed; 0 failed; 1 ignored; ...`; any other line is nothing.
+    pub fn add(&mut self, line: &str) {
+        let Some(counts) = line.strip_prefix("test result: ") else { return };
+        let words: Vec<&str> = counts.split_whitespace().collect();
+        for pair in words.windows(2) {
+            let Ok(count) = pair[0].parse::<u64>() else { continue };
+            match pair[1] {
+                "passed;" => self.passed += count,
+                "failed;" => self.failed += count,
+                "ignored;" => self.skipped += count,
+                _ => {}
+            }
+        }
+    }
+}
+
+impl fmt::Display for Total {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "tests: {} passed, {} failed, {} skipped", self.passed, self.failed, self.skipped)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn summaries_are_added_up() {
+        let mut total = Total::default();
+        total.add("test result: ok. 33 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 15.14s");
+        total.add("test file::a_claim ... ok");
+        total.add("test result: FAILED. 88 passed; 2 failed; 0 ignored; 0 measured; 7 filtered out; finished in 9s");
+        assert_eq!(total.to_string(), "tests: 121 passed, 2 failed, 1 skipped");
+    }
+}
