@@ -16,8 +16,9 @@ const RECOVERY: Duration = Duration::from_secs(1);
 const CALM_START: Duration = Duration::from_millis(500);
 /// Oldest copy that is put back.
 const COPY_AGE_MAX: Duration = Duration::from_mins(2);
-/// A store is stopped beyond its ack wait only in schedules at least twice as long as that.
-pub const ACK_WAIT: Duration = Duration::from_mins(1);
+/// The store's ack wait: what a replica holds goes to the other one after it. A replica is stopped for longer than that
+/// only in schedules of twice its length.
+pub const ACK_WAIT: Duration = Duration::from_secs(30);
 /// A fault that finds no room in this many turns is left out.
 const TURNS_MAX: usize = 50;
 

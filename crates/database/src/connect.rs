@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sea_orm::sqlx::{ConnectOptions, Connection};
+use sea_orm::sqlx::{ConnectOptions, Connection, SqliteConnection};
 use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode, SqlxPostgresConnector, SqlxSqliteConnector,
-    TransactionOptions, TransactionTrait,
+    DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode, SqlxError, SqlxPostgresConnector,
+    SqlxSqliteConnector, TransactionOptions, TransactionTrait,
 };
 
 use crate::error::is_pool_timeout;
@@ -37,6 +37,15 @@ pub struct Database {
     server: Option<PgConnectOptions>,
 }
 
+/// Whether a connection may be used again. On a full disk SQLite can fail to end a transaction, by commit and by rollback
+/// alike. On such a connection the next transaction would be a savepoint within the old one: its commit would succeed,
+/// and be worth nothing. So it is closed instead, which ends what it had begun.
+async fn is_out_of_transactions(connection: &mut SqliteConnection) -> Result<bool, SqlxError> {
+    // A rollback that was left to the connection is done before it answers.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
+}
+
 impl Database {
     /// A database that connects when it is first used, so this never fails for a server that is away.
     ///
@@ -53,7 +62,10 @@ impl Database {
                     .busy_timeout(BUSY_TIMEOUT)
                     .foreign_keys(true);
                 let pool = |connections_max| {
-                    SqlitePoolOptions::new().max_connections(connections_max).acquire_timeout(ACQUIRE_TIMEOUT)
+                    SqlitePoolOptions::new()
+                        .max_connections(connections_max)
+                        .acquire_timeout(ACQUIRE_TIMEOUT)
+                        .after_release(|connection, _| Box::pin(is_out_of_transactions(connection)))
                 };
                 let writer = pool(1).acquire_timeout(WRITER_TIMEOUT).connect_lazy_with(options.clone());
                 let reader = pool(CONNECTIONS_MAX).connect_lazy_with(options.pragma("query_only", "on"));
