@@ -37,8 +37,8 @@ pub async fn campaign(runs: Vec<Settings>, parallel: usize, keeps: bool) -> Exit
         .buffered(parallel);
     if !alone {
         println!(
-            "{:>20}  {:<8} {:>7} {:>7} {:>7} {:>7}  verdict",
-            "seed", "shape", "faults", "events", "listed", "quiet"
+            "{:>20}  {:<8} {:>7} {:>7} {:>7} {:>7} {:>7}  verdict",
+            "seed", "shape", "faults", "events", "listed", "late", "quiet"
         );
     }
     while let Some((settings, outcome)) = outcomes.next().await {
@@ -91,12 +91,13 @@ fn line(outcome: &Outcome) -> String {
     let quiet = outcome.quiet_after.map_or("never".to_owned(), |after| Seconds(after).to_string());
     let verdict = if outcome.is_good() { "good".to_owned() } else { format!("BAD\n{outcome}").trim_end().to_owned() };
     format!(
-        "{:>20}  {:<8} {:>7} {:>7} {:>7} {:>7}  {verdict}\n",
+        "{:>20}  {:<8} {:>7} {:>7} {:>7} {:>7} {:>7}  {verdict}\n",
         outcome.settings.seed,
         outcome.settings.shape.to_string(),
         outcome.faults,
         outcome.tried,
         outcome.listed,
+        outcome.late,
         quiet,
     )
 }

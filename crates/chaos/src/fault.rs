@@ -42,12 +42,11 @@ pub enum Fault {
         mode: StopMode,
         down: Duration,
     },
-    /// Copies the broker's files, and puts the copy back `age` later. `unread`: in between no store can write, so that what
-    /// the broker has acknowledged since the copy is nowhere else.
+    /// Copies the broker's files, and puts the copy back `age` later.
     RestoreBroker {
+        stores: StoresMeanwhile,
         age: Duration,
         down: Duration,
-        unread: bool,
     },
     Cut {
         link: Link,
@@ -71,6 +70,16 @@ pub enum Fault {
     CutLeader {
         held: Duration,
     },
+}
+
+/// What the stores do while the broker's files are copied and put back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoresMeanwhile {
+    AtWork,
+    /// Cut off from PostgreSQL from the copy on, so that what the broker acknowledges is nowhere else when it is gone.
+    CutOff,
+    /// Cut off for this long before the copy, so that the copy delivers again what is stored, and deleted, in between.
+    Behind(Duration),
 }
 
 /// A way over the network: from one of our processes to a server.
@@ -121,6 +130,7 @@ impl Fault {
             | Self::Cut { held, .. }
             | Self::FillDisk { held, .. }
             | Self::CutLeader { held } => held,
+            Self::RestoreBroker { stores: StoresMeanwhile::Behind(by), age, down } => by + age + down,
             Self::RestoreBroker { age, down, .. } => age + down,
             Self::Strand { unheard, down, .. } => unheard + down,
         }
@@ -137,7 +147,9 @@ impl Fault {
             Self::Cut { link, .. } => vec![link.from],
             Self::StopPostgres { .. } => vec![Target::Postgres],
             // The stores are cut off, so their own ways must not be healed meanwhile.
-            Self::RestoreBroker { unread: true, .. } => vec![Target::Nats(1), Target::Store(1), Target::Store(2)],
+            Self::RestoreBroker { stores: StoresMeanwhile::CutOff | StoresMeanwhile::Behind(_), .. } => {
+                vec![Target::Store(1), Target::Store(2), Target::Nats(1)]
+            }
             Self::RestoreBroker { .. } | Self::KillLeader { .. } | Self::CutLeader { .. } => broker(),
         }
     }
@@ -151,13 +163,17 @@ impl fmt::Display for Fault {
             Self::StopPostgres { mode, down } => {
                 write!(f, "stop postgres by SIG{}, back after {}", mode.signal(), Seconds(*down))
             }
-            Self::RestoreBroker { age, down, unread } => write!(
-                f,
-                "copy the broker's files{}; {} later put the copy back, broker back after {}",
-                if *unread { ", silence every store -> postgres" } else { "" },
-                Seconds(*age),
-                Seconds(*down)
-            ),
+            Self::RestoreBroker { stores, age, down } => {
+                let (age, down) = (Seconds(*age), Seconds(*down));
+                let stores = match stores {
+                    StoresMeanwhile::AtWork => "copy the broker's files".to_owned(),
+                    StoresMeanwhile::CutOff => "copy the broker's files, silence every store -> postgres".to_owned(),
+                    StoresMeanwhile::Behind(by) => {
+                        format!("silence every store -> postgres for {}, then copy the broker's files", Seconds(*by))
+                    }
+                };
+                write!(f, "{stores}; {age} later put the copy back, broker back after {down}")
+            }
             Self::Cut { link, how: CutMode::Reset, held } => {
                 write!(f, "reset {link}, refuse it for {}", Seconds(*held))
             }

@@ -44,6 +44,7 @@ mod stack;
 mod stored_order;
 mod striking;
 mod target;
+mod turns;
 
 use std::process::ExitCode;
 

@@ -34,6 +34,8 @@ const QUIET_WAIT: Duration = Duration::from_mins(1);
 /// How long an outbox waits for the store's confirmation before it sends again; and then the broker may have to
 /// deliver twice.
 const CONFIRM_WAIT: Duration = Duration::from_secs(30);
+/// When all is quiet, how long a service may take to say that it is ready.
+const READY_WAIT: Duration = Duration::from_secs(30);
 const ASK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// What a run has shown.
@@ -45,6 +47,8 @@ pub struct Outcome {
     pub foreign: usize,
     /// Stored after a later event of their source. A figure and no finding: what is listed is in its own order.
     pub late: usize,
+    /// Those that came through the one outbox of an emitter; a publisher of ours goes from door to door.
+    pub late_emitted: usize,
     pub deleted: usize,
     pub perhaps_deleted: usize,
     pub faults: usize,
@@ -116,7 +120,10 @@ impl Run<'_> {
         defects.extend(deaths.into_inner().expect("nothing panics while it is held"));
         defects.extend(history.refusals.iter().cloned());
         let places = listing.events.iter().map(|event| (event.id, event.place)).collect();
-        let late = stored_order::count_late(&stack.database_url()?, &places).await?;
+        let late_by_source = stored_order::count_late(&stack.database_url()?, &places).await?;
+        let late = late_by_source.values().sum();
+        let is_emitted = |source: &usize| script.sources[*source].emitter.is_some();
+        let late_emitted = late_by_source.iter().filter(|(source, _)| is_emitted(source)).map(|(_, late)| late).sum();
         let names: Vec<String> = script.sources.iter().map(|source| source.name.clone()).collect();
         let verdict = Verdict::of(&history, &listing.events, &names);
         Ok(Outcome {
@@ -126,6 +133,7 @@ impl Run<'_> {
             listed: listing.events.len(),
             foreign: listing.foreign,
             late,
+            late_emitted,
             deleted: history.deleted.len(),
             perhaps_deleted: history.perhaps_deleted.len() + history.perhaps_purged.len(),
             faults: schedule.strikes.len(),
@@ -199,6 +207,9 @@ async fn act(settings: &Settings, script: &Script, schedule: &Schedule, stack: &
     let (listing, is_quiet) = wait_until_quiet(settings, script, stack, &history, log).await?;
     let quiet_after = is_quiet.then(|| healed.elapsed());
     log.say(if is_quiet { "all is quiet" } else { "!! it did not become quiet in time" });
+    if let Err(error) = stack.wait_until_ready(READY_WAIT).await {
+        defects.push(format!("after everything was whole again: {error:#}"));
+    }
     if !is_quiet {
         defects.push("it did not become quiet in time after everything was whole again".to_owned());
     }
@@ -316,8 +327,13 @@ impl fmt::Display for Outcome {
         let quiet = self.quiet_after.map_or("never".to_owned(), |after| format!("after {}", Seconds(after)));
         writeln!(
             f,
-            "  {} events tried, {} durable, {} listed, {} deleted, {} perhaps deleted, {} stored late, {} of others",
-            self.tried, self.durable, self.listed, self.deleted, self.perhaps_deleted, self.late, self.foreign
+            "  {} events tried, {} durable, {} listed, {} deleted, {} perhaps deleted, {} of others",
+            self.tried, self.durable, self.listed, self.deleted, self.perhaps_deleted, self.foreign
+        )?;
+        writeln!(
+            f,
+            "  {} stored after a later event of their source, {} of them emitted",
+            self.late, self.late_emitted
         )?;
         writeln!(
             f,

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::fault::{Backing, CutMode, Fault, FaultKind, Link, Seconds, StopMode};
+use crate::fault::{Backing, CutMode, Fault, FaultKind, Link, Seconds, StopMode, StoresMeanwhile};
 use crate::random::Random;
 use crate::shape::Shape;
 use crate::target::Target;
@@ -19,6 +19,8 @@ const COPY_AGE_MAX: Duration = Duration::from_mins(2);
 /// The store's ack wait: what a replica holds goes to the other one after it. A replica is stopped for longer than that
 /// only in schedules of twice its length.
 pub const ACK_WAIT: Duration = Duration::from_secs(30);
+/// From this length on, what is killed may be away for long.
+const LONG: Duration = Duration::from_mins(2);
 /// A fault that finds no room in this many turns is left out.
 const TURNS_MAX: usize = 50;
 
@@ -106,9 +108,15 @@ fn draw_fault(random: &mut Random, shape: Shape, length: Duration, kind: FaultKi
         random.between(Duration::from_millis(shortest), Duration::from_millis(longest))
     };
     match kind {
-        FaultKind::Kill => Fault::Kill { target: *random.pick(&processes(shape)), down: seconds(random, 0, 3000) },
+        FaultKind::Kill => {
+            let target = *random.pick(&shape.processes());
+            // In a long schedule something may be away for long, too.
+            let is_long = length >= LONG && random.one_in(4);
+            let down = if is_long { random.between(length / 10, length / 2) } else { seconds(random, 0, 3000) };
+            Fault::Kill { target, down }
+        }
         FaultKind::Pause => {
-            let target = *random.pick(&processes(shape));
+            let target = *random.pick(&shape.processes());
             let is_store = matches!(target, Target::Store(_));
             // Beyond ack wait, so that its batch is given to the other replica before it goes on.
             let beyond = is_store && length >= 2 * ACK_WAIT && random.one_in(2);
@@ -122,7 +130,9 @@ fn draw_fault(random: &mut Random, shape: Shape, length: Duration, kind: FaultKi
         FaultKind::Restore => {
             let oldest = (length / 2).min(COPY_AGE_MAX);
             let age = random.between(Duration::from_secs(2).min(oldest), oldest);
-            Fault::RestoreBroker { age, down: seconds(random, 0, 2000), unread: random.one_in(2) }
+            let behind = StoresMeanwhile::Behind(seconds(random, 500, 3000));
+            let stores = *random.pick(&[StoresMeanwhile::AtWork, StoresMeanwhile::CutOff, behind]);
+            Fault::RestoreBroker { stores, age, down: seconds(random, 0, 2000) }
         }
         FaultKind::Cut => {
             let how = *random.pick(&[CutMode::Reset, CutMode::Silence]);
@@ -146,15 +156,6 @@ fn draw_fault(random: &mut Random, shape: Shape, length: Duration, kind: FaultKi
         FaultKind::Leader if random.one_in(2) => Fault::KillLeader { down: seconds(random, 0, 4000) },
         FaultKind::Leader => Fault::CutLeader { held: seconds(random, 3000, 12_000) },
     }
-}
-
-fn processes(shape: Shape) -> Vec<Target> {
-    let mut processes = shape.members().to_vec();
-    processes.extend((1..=shape.nats_servers()).map(Target::Nats));
-    if shape.has_nats() {
-        processes.push(Target::Postgres);
-    }
-    processes
 }
 
 /// The stores talk to both servers, the emitters to NATS alone, the gateway to neither.

@@ -39,6 +39,16 @@ impl Shape {
         }
     }
 
+    /// Those and the servers behind them.
+    pub fn processes(self) -> Vec<Target> {
+        let mut processes = self.members().to_vec();
+        processes.extend((1..=self.nats_servers()).map(Target::Nats));
+        if self.has_nats() {
+            processes.push(Target::Postgres);
+        }
+        processes
+    }
+
     pub fn emitters(self) -> impl Iterator<Item = Target> {
         self.members().iter().copied().filter(|member| matches!(member, Target::Emitter(_)))
     }

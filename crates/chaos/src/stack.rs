@@ -23,11 +23,12 @@ use crate::run_directory::RunDirectory;
 use crate::run_log::RunLog;
 use crate::settings::Settings;
 use crate::target::Target;
+use crate::turns::Turns;
 use crate::{http, schedule::Schedule};
 
 /// What the stream reserves: small, because it is reserved for each run at the same time.
 pub const STREAM_BYTES_MAX: u64 = 256 << 20;
-const READY_WAIT: Duration = Duration::from_secs(90);
+const START_WAIT: Duration = Duration::from_secs(90);
 /// How often it is looked whether a process has ended by itself.
 const WATCH_INTERVAL: Duration = Duration::from_millis(200);
 /// How long a supervisor waits before it starts again what has ended by itself.
@@ -40,6 +41,7 @@ pub struct Stack {
     links: BTreeMap<Link, Vec<Proxy>>,
     pub broker: Option<Broker>,
     pub postgres: Option<Postgres>,
+    pub turns: Turns,
     ports: BTreeMap<Target, Ports>,
     data_dirs: BTreeMap<Target, PathBuf>,
     directory: RunDirectory,
@@ -63,6 +65,7 @@ impl Stack {
             links: BTreeMap::new(),
             broker: None,
             postgres: None,
+            turns: Turns::new(shape),
             ports: BTreeMap::new(),
             data_dirs: BTreeMap::new(),
             directory,
@@ -80,7 +83,7 @@ impl Stack {
             let command = stack.server_command(settings, target, disk.as_ref())?;
             stack.add(Member::new(target, command, stack.directory(), disk))?;
         }
-        stack.wait_until_ready().await?;
+        stack.wait_until_ready(START_WAIT).await?;
         Ok(stack)
     }
 
@@ -262,9 +265,12 @@ impl Stack {
         Ok(command)
     }
 
-    async fn wait_until_ready(&self) -> Result<()> {
-        let deadline = Instant::now() + READY_WAIT;
-        for (target, member) in &self.members {
+    /// # Errors
+    /// A service that does not say within `wait` that it is ready, with its reasons.
+    pub async fn wait_until_ready(&self, wait: Duration) -> Result<()> {
+        let deadline = Instant::now() + wait;
+        // An emitter of ours has no admin door.
+        for (target, member) in self.members.iter().filter(|(target, _)| !matches!(target, Target::Emitter(_))) {
             loop {
                 if let Some(death) = member.lock().await.take_death()? {
                     bail!(death);

@@ -10,8 +10,8 @@ use event::EventId;
 
 use crate::history::Place;
 
-/// How many of the events have a position behind that of a later event of their source.
-pub async fn count_late(url: &DatabaseUrl, places: &HashMap<EventId, Place>) -> Result<usize> {
+/// How many events of each source have a position behind that of a later event of the same source.
+pub async fn count_late(url: &DatabaseUrl, places: &HashMap<EventId, Place>) -> Result<HashMap<usize, usize>> {
     let database = Database::open(url).map_err(|error| anyhow!(error.chain()))?;
     let reader = database.reader();
     let statement =
@@ -22,12 +22,12 @@ pub async fn count_late(url: &DatabaseUrl, places: &HashMap<EventId, Place>) -> 
     Ok(late(ids?.into_iter().filter_map(|id| places.get(&EventId::from(id)).copied())))
 }
 
-fn late(places: impl Iterator<Item = Place>) -> usize {
+fn late(places: impl Iterator<Item = Place>) -> HashMap<usize, usize> {
     let mut newest: HashMap<usize, u64> = HashMap::new();
-    let mut late = 0;
+    let mut late = HashMap::new();
     for Place { source, sequence } in places {
         let newest = newest.entry(source).or_default();
-        late += usize::from(sequence < *newest);
+        *late.entry(source).or_default() += usize::from(sequence < *newest);
         *newest = sequence.max(*newest);
     }
     late
@@ -39,8 +39,10 @@ mod tests {
 
     #[test]
     fn an_event_stored_after_a_later_one_of_its_source_is_late() {
-        let count =
-            |sequences: &[(usize, u64)]| late(sequences.iter().map(|&(source, sequence)| Place { source, sequence }));
+        let count = |sequences: &[(usize, u64)]| {
+            let late = late(sequences.iter().map(|&(source, sequence)| Place { source, sequence }));
+            late.values().sum::<usize>()
+        };
         assert_eq!(count(&[(0, 1), (1, 1), (0, 2), (0, 3)]), 0);
         assert_eq!(count(&[(0, 1), (0, 3), (1, 2), (0, 2), (1, 3)]), 1);
     }

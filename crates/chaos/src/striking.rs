@@ -1,10 +1,13 @@
 //! Making each fault, and ending it.
 
+use std::time::Duration;
+
 use anyhow::Result;
+use tokio::task::block_in_place;
 use tokio::time::sleep;
 
 use crate::disk::Disk;
-use crate::fault::{Backing, CutMode, Fault, FaultKind, Link};
+use crate::fault::{Backing, CutMode, Fault, FaultKind, Link, StoresMeanwhile};
 use crate::process::signal;
 use crate::process_table;
 use crate::proxy::Proxy;
@@ -19,6 +22,7 @@ use crate::target::Target;
 /// A fault that cannot be made: then the run says nothing.
 pub async fn strike(stack: &Stack, strike: Strike, log: &RunLog) -> Result<()> {
     sleep(strike.at).await;
+    let _held = stack.turns.wait_for(&strike.fault).await;
     log.say(strike.fault);
     match strike.fault {
         Fault::Kill { target, down } => {
@@ -32,23 +36,7 @@ pub async fn strike(stack: &Stack, strike: Strike, log: &RunLog) -> Result<()> {
             sleep(down).await;
             stack.postgres()?.restart().await;
         }
-        Fault::RestoreBroker { age, down, unread } => {
-            let broker = stack.broker()?;
-            let stores: Vec<&Proxy> = if unread { stack.links_to(Backing::Postgres).collect() } else { Vec::new() };
-            for way in &stores {
-                way.silence();
-            }
-            tokio::task::block_in_place(|| broker.copy_files())?;
-            sleep(age).await;
-            broker.kill(0).await;
-            tokio::task::block_in_place(|| broker.put_copy_back())?;
-            log.say("the broker's files are those of the copy");
-            sleep(down).await;
-            broker.restart(0).await;
-            for way in stores {
-                way.heal();
-            }
-        }
+        Fault::RestoreBroker { stores, age, down } => restore_broker(stack, stores, age, down, log).await?,
         Fault::Cut { link, how, held } => {
             cut(stack.link(link), how);
             sleep(held).await;
@@ -90,7 +78,7 @@ pub async fn strike(stack: &Stack, strike: Strike, log: &RunLog) -> Result<()> {
                 way.lead_to(ports[leader]);
             }
             // They need a moment to connect.
-            sleep(std::time::Duration::from_secs(1).min(held / 2)).await;
+            sleep(Duration::from_secs(1).min(held / 2)).await;
             broker.cut_off(leader);
             sleep(held).await;
             broker.heal_routes();
@@ -101,6 +89,37 @@ pub async fn strike(stack: &Stack, strike: Strike, log: &RunLog) -> Result<()> {
         }
     }
     log.say(format!("over: {}", strike.fault));
+    Ok(())
+}
+
+async fn restore_broker(
+    stack: &Stack,
+    stores: StoresMeanwhile,
+    age: Duration,
+    down: Duration,
+    log: &RunLog,
+) -> Result<()> {
+    let broker = stack.broker()?;
+    let cut_stores = |how: fn(&Proxy)| stack.links_to(Backing::Postgres).for_each(how);
+    if let StoresMeanwhile::Behind(by) = stores {
+        cut_stores(Proxy::silence);
+        sleep(by).await;
+    }
+    block_in_place(|| broker.copy_files())?;
+    match stores {
+        StoresMeanwhile::AtWork => {}
+        StoresMeanwhile::CutOff => cut_stores(Proxy::silence),
+        StoresMeanwhile::Behind(_) => cut_stores(Proxy::heal),
+    }
+    sleep(age).await;
+    broker.kill(0).await;
+    block_in_place(|| broker.put_copy_back())?;
+    log.say("the broker's files are those of the copy");
+    sleep(down).await;
+    broker.restart(0).await;
+    if stores == StoresMeanwhile::CutOff {
+        cut_stores(Proxy::heal);
+    }
     Ok(())
 }
 
@@ -122,7 +141,7 @@ async fn start(stack: &Stack, target: Target) -> Result<()> {
     Ok(())
 }
 
-async fn pause(stack: &Stack, target: Target, held: std::time::Duration) -> Result<()> {
+async fn pause(stack: &Stack, target: Target, held: Duration) -> Result<()> {
     let pids = match target {
         Target::Nats(number) => vec![stack.broker()?.pid(index(number))?],
         // Its sessions are processes too.
@@ -148,7 +167,7 @@ fn cut(proxies: &[Proxy], how: CutMode) {
 async fn fill(stack: &Stack, target: Target) -> Result<bool> {
     let member = stack.member(target).await;
     match &member.disk {
-        Some(disk) => tokio::task::block_in_place(|| disk.fill()).map(|()| true),
+        Some(disk) => block_in_place(|| disk.fill()).map(|()| true),
         None => Ok(false),
     }
 }
