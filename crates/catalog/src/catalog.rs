@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use emitter::Emitter;
 use event::Clock;
+use oci_registry::{Registry, RegistryName, Session};
 use outbound::ClientError;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -14,10 +15,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, info, info_span, warn};
 
 use crate::recurrence::Recurrence;
-use crate::registry::Registry;
-use crate::session::Session;
 use crate::watch::{Surroundings, Watch};
-use crate::{Config, Metrics, RegistryName, RepositoryConfig, StatusBoard};
+use crate::{Config, Metrics, RepositoryConfig, StatusBoard};
 
 /// The name of this service where a process is told which to run.
 pub const SERVICE: &str = "catalog";
@@ -43,9 +42,9 @@ impl Catalog {
             warn!("{warning}");
         }
         let mut registries: BTreeMap<RegistryName, Arc<Registry>> = BTreeMap::new();
-        for name in config.repositories.iter().map(|repository| repository.name.registry()) {
+        for name in config.repositories.iter().map(|repository| repository.name().registry()) {
             if !registries.contains_key(name) {
-                let registry = Registry::new(name.clone(), &config, Arc::clone(&clock))?;
+                let registry = Registry::new(name.clone(), config.registry(name), config.request_timeout, Arc::clone(&clock))?;
                 registries.insert(name.clone(), Arc::new(registry));
             }
         }
@@ -53,7 +52,8 @@ impl Catalog {
         let turns = Arc::new(Semaphore::new(LISTINGS_AT_ONCE_MAX));
         let surroundings = Surroundings { emitter, clock, metrics, board: board.clone(), turns };
         let watch = |(index, repository): (usize, RepositoryConfig)| Watch {
-            session: Session::new(Arc::clone(&registries[repository.name.registry()]), repository),
+            session: Session::new(Arc::clone(&registries[repository.name().registry()]), repository.repository),
+            account: repository.account,
             index,
             recurrence: Recurrence::new(config.reminder_interval),
             surroundings: surroundings.clone(),

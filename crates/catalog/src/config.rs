@@ -1,16 +1,11 @@
 //! The section `services.catalog`.
 
-use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use event::AccountName;
-use outbound::CaCertificates;
-use secrecy::{ExposeSecret, SecretString};
+use oci_registry::{RegistryConfig, RegistryName, Repository, RepositoryName, read_registries};
 use service::config::Section;
 use service::door::ListenAddress;
-
-use crate::{RegistryName, RepositoryName};
 
 /// The port unless another is configured (design 3.2).
 const PORT: u16 = 8231;
@@ -40,25 +35,15 @@ pub struct Config {
 /// A repository to watch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RepositoryConfig {
-    pub name: RepositoryName,
+    pub repository: Repository,
     /// Who owns the events about it.
     pub account: AccountName,
-    /// Plain HTTP.
-    pub insecure: bool,
 }
 
-/// How to reach a registry that wants more than a request.
-#[derive(Debug, Clone)]
-pub struct RegistryConfig {
-    pub registry: RegistryName,
-    pub credentials: Option<Credentials>,
-    pub ca_certificates: Option<CaCertificates>,
-}
-
-#[derive(Debug, Clone)]
-pub struct Credentials {
-    pub username: String,
-    pub password: SecretString,
+impl RepositoryConfig {
+    pub fn name(&self) -> &RepositoryName {
+        &self.repository.name
+    }
 }
 
 impl Config {
@@ -100,15 +85,15 @@ impl Config {
         let mut warnings = Vec::new();
         for registry in &self.registries {
             let name = &registry.registry;
-            let mut repositories = self.repositories.iter().filter(|repository| repository.name.registry() == name);
+            let mut repositories = self.repositories.iter().filter(|repository| repository.name().registry() == name);
             if repositories.clone().next().is_none() {
                 warnings.push(format!("services.catalog.registries: no repository of `{name}` is watched"));
             }
-            let plain = repositories.find(|repository| repository.insecure && !name.is_loopback());
+            let plain = repositories.find(|repository| repository.repository.insecure && !name.is_loopback());
             if let (Some(repository), true) = (plain, registry.credentials.is_some()) {
                 warnings.push(format!(
                     "services.catalog.repositories: `{}` is insecure, so the password for `{name}` travels unencrypted",
-                    repository.name
+                    repository.name()
                 ));
             }
         }
@@ -129,11 +114,11 @@ fn read_repositories(section: &mut Section) -> Vec<RepositoryConfig> {
         let account = item.parse_or("account", "admin".parse().expect("`admin` is an account name"));
         let insecure = item.flag("insecure", false);
         if let Some(name) = name {
-            let repository = RepositoryConfig { name, account, insecure };
+            let repository = RepositoryConfig { repository: Repository { name, insecure }, account };
             let is_same =
-                |other: &&RepositoryConfig| (&other.name, &other.account) == (&repository.name, &repository.account);
+                |other: &&RepositoryConfig| (other.name(), &other.account) == (repository.name(), &repository.account);
             if let Some(other) = repositories.iter().find(is_same) {
-                item.refuse("name", format!("`{}` is watched for the account `{}` already", other.name, other.account));
+                item.refuse("name", format!("`{}` is watched for the account `{}` already", other.name(), other.account));
             } else {
                 repositories.push(repository);
             }
@@ -143,67 +128,6 @@ fn read_repositories(section: &mut Section) -> Vec<RepositoryConfig> {
         item.finish();
     }
     repositories
-}
-
-fn read_registries(section: &mut Section) -> Vec<RegistryConfig> {
-    let mut registries = Vec::new();
-    let mut names = BTreeSet::new();
-    for mut item in section.sections("registries") {
-        let is_named = item.has("registry");
-        let name: Option<RegistryName> = item.parse("registry");
-        let credentials = read_credentials(&mut item);
-        let ca_certificates = read_ca_file(&mut item);
-        if let Some(registry) = name {
-            if names.insert(registry.clone()) {
-                registries.push(RegistryConfig { registry, credentials, ca_certificates });
-            } else {
-                item.refuse("registry", format!("`{registry}` has an entry already"));
-            }
-        } else if !is_named {
-            item.refuse("registry", "missing, expected a registry such as `registry.example.com:5000`");
-        }
-        item.finish();
-    }
-    registries
-}
-
-fn read_credentials(item: &mut Section) -> Option<Credentials> {
-    let has_source = ["password", "password_env", "password_file"].iter().any(|key| item.has(key));
-    if item.has("password") {
-        // Taken out, so that it is refused once and for this reason, and never shown.
-        item.masked_text("password");
-        item.refuse("password", "must not stand in this file, expected `password_env` or `password_file` in its place");
-    }
-    let username = item.text("username");
-    let password = item.secret_elsewhere("password_env", "password_file");
-    match (username, password) {
-        (Some(username), Some(password)) if !password.expose_secret().is_empty() => {
-            if username.contains(':') {
-                // RFC 7617, section 2: the first colon ends the name.
-                item.refuse("username", "contains `:`, which a user name cannot have here");
-            }
-            return Some(Credentials { username, password });
-        }
-        (Some(_), Some(_)) => item.refuse("password_file", "the password is empty"),
-        (Some(_), None) if !has_source => {
-            item.refuse("username", "has no password beside it, expected `password_env` or `password_file`");
-        }
-        (None, Some(_)) => item.refuse("username", "missing, a password needs one"),
-        // A source that gave nothing was refused while it was read.
-        (Some(_) | None, None) => {}
-    }
-    None
-}
-
-fn read_ca_file(item: &mut Section) -> Option<CaCertificates> {
-    let file: PathBuf = item.text("ca_file")?.into();
-    match CaCertificates::read(&file) {
-        Ok(certificates) => Some(certificates),
-        Err(error) => {
-            item.refuse("ca_file", format!("`{}` {error}", file.display()));
-            None
-        }
-    }
 }
 
 #[cfg(test)]
@@ -264,7 +188,7 @@ services:
         assert_eq!(config.repo_watcher, 300 * SECOND);
         assert_eq!(config.url.as_deref(), Some("http://catalog:8231"));
         let seen: Vec<_> =
-            config.repositories.iter().map(|r| (r.name.to_string(), r.account.to_string(), r.insecure)).collect();
+            config.repositories.iter().map(|r| (r.name().to_string(), r.account.to_string(), r.repository.insecure)).collect();
         assert_eq!(
             seen,
             [

@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use cause::CauseCode;
 use event::Timestamp;
-
-use crate::retry_after::later;
+use oci_registry::later;
 
 /// What makes two failures the same one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

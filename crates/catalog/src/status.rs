@@ -4,8 +4,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use cause::CauseCode;
 use event::{AccountName, Timestamp};
+use oci_registry::RepositoryName;
 
-use crate::{RepositoryConfig, RepositoryName};
+use crate::RepositoryConfig;
 
 /// One repository at a glance.
 #[derive(Debug, Clone)]
@@ -37,7 +38,7 @@ pub struct StatusBoard(Arc<Mutex<Vec<RepositoryStatus>>>);
 impl StatusBoard {
     pub(crate) fn new(repositories: &[RepositoryConfig]) -> Self {
         let status = |repository: &RepositoryConfig| RepositoryStatus {
-            name: repository.name.clone(),
+            name: repository.name().clone(),
             account: repository.account.clone(),
             last_success_at: None,
             tags: None,

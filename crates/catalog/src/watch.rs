@@ -5,17 +5,15 @@ use std::time::Duration;
 
 use cause::Cause;
 use emitter::{Emitter, Notice};
-use event::Clock;
+use event::{AccountName, Clock};
+use oci_registry::{Listing, RegistryFailure, Session, list};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
-use crate::listing::{Listing, list};
 use crate::metrics::{ListingResult, Metrics};
 use crate::recurrence::{Recurrence, Signature, Success};
-use crate::refusal::ListingFailure;
-use crate::session::Session;
 use crate::status::{LastCause, StatusBoard};
 
 /// What all watches share.
@@ -30,6 +28,8 @@ pub(crate) struct Surroundings {
 
 pub(crate) struct Watch {
     pub(crate) session: Session,
+    /// Who owns the events about the repository.
+    pub(crate) account: AccountName,
     /// Of the repository on the status board.
     pub(crate) index: usize,
     pub(crate) recurrence: Recurrence,
@@ -40,7 +40,7 @@ pub(crate) struct Watch {
 enum Outcome {
     Listed(Listing),
     HeldBack,
-    Failed(ListingFailure),
+    Failed(RegistryFailure),
 }
 
 impl Watch {
@@ -103,8 +103,8 @@ impl Watch {
         }
     }
 
-    async fn failed(&mut self, failure: ListingFailure) {
-        let ListingFailure { cause, http_status, .. } = failure;
+    async fn failed(&mut self, failure: RegistryFailure) {
+        let RegistryFailure { cause, http_status, .. } = failure;
         let now = self.surroundings.clock.now();
         let code = cause.code();
         self.surroundings.metrics.count(ListingResult::Failed(code));
@@ -129,16 +129,16 @@ impl Watch {
     /// Whether the event is durable. Reporting must not break the work: an event that could not be emitted is logged,
     /// and reported again by the next cycle.
     async fn emit(&self, cause: Cause) -> bool {
-        let repository = &self.session.repository;
+        let repository = &self.session.repository.name;
         let notice = Notice {
             kind: event::lookup("list_tags_fail").expect("the catalogue of events has it"),
-            account: repository.account.clone(),
-            resource_id: Some(repository.name.to_string()),
+            account: self.account.clone(),
+            resource_id: Some(repository.to_string()),
             details: cause.into_details(),
         };
         let emitted = self.surroundings.emitter.emit(notice).await;
         if let Err(error) = &emitted {
-            error!(repository = %repository.name, error = error.chain(), "cannot report that a repository fails");
+            error!(%repository, error = error.chain(), "cannot report that a repository fails");
         }
         emitted.is_ok()
     }

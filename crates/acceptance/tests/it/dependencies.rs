@@ -22,11 +22,12 @@ const EDGES: &[(&str, &[&str])] = &[
     ("emitter", &["bus", "event"]),
     ("outbound", &["cause", "event"]),
     ("outbox", &["bus", "service"]),
+    ("oci-registry", &["cause", "event", "outbound", "service"]),
     // Adapters: seen by `server` alone.
     ("bus-local", &["bus", "database", "event"]),
     ("bus-nats", &["bus", "event"]),
     // Services: never see one another.
-    ("catalog", &["cause", "emitter", "event", "outbound", "service"]),
+    ("catalog", &["cause", "emitter", "event", "oci-registry", "outbound", "service"]),
     ("events-store", &["accounts", "bus", "cause", "database", "emitter", "event", "proto", "service"]),
     ("gateway", &["proto", "service"]),
     // Programs: nobody depends on them.

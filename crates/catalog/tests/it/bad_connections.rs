@@ -112,7 +112,7 @@ async fn stopping_does_not_wait_for_a_registry_that_hangs() {
 async fn a_body_without_end_is_too_large() {
     let server = FaultServer::plain(|_| Reaction::SendForever).await;
     let (code, details) = first_cause(server.repository()).await;
-    assert_eq!((code.as_str(), &details["bytes_max"]), ("too_large", &catalog::LISTING_BYTES_MAX.into()));
+    assert_eq!((code.as_str(), &details["bytes_max"]), ("too_large", &oci_registry::LISTING_BYTES_MAX.into()));
     assert_eq!(details["http_status"], 200);
 }
 

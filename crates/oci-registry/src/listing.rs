@@ -8,7 +8,7 @@ use http::header::CONTENT_TYPE;
 use outbound::Url;
 
 use crate::link::next_page;
-use crate::refusal::{ListingFailure, REFUSAL_BYTES_MAX};
+use crate::refusal::{RegistryFailure, REFUSAL_BYTES_MAX};
 use crate::session::Session;
 use crate::tag_page;
 
@@ -25,13 +25,13 @@ pub const LISTING_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// What a repository holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Listing {
-    pub(crate) tags: usize,
-    pub(crate) pages: usize,
+pub struct Listing {
+    pub tags: usize,
+    pub pages: usize,
 }
 
 /// Lists the tags of `session`'s repository. A failure is free of secrets.
-pub(crate) async fn list(session: &mut Session) -> Result<Listing, ListingFailure> {
+pub async fn list(session: &mut Session) -> Result<Listing, RegistryFailure> {
     let listed = tokio::time::timeout(LISTING_TIMEOUT, pages(session)).await;
     let mut failure = match listed {
         Ok(Ok(listing)) => return Ok(listing),
@@ -46,7 +46,7 @@ pub(crate) async fn list(session: &mut Session) -> Result<Listing, ListingFailur
     Err(failure)
 }
 
-async fn pages(session: &mut Session) -> Result<Listing, ListingFailure> {
+async fn pages(session: &mut Session) -> Result<Listing, RegistryFailure> {
     let mut url = first_page(session)?;
     let mut asked = HashSet::new();
     let mut tags = HashSet::new();
@@ -99,8 +99,8 @@ fn resolve(url: &Url, next: &str) -> Option<Url> {
 }
 
 /// A failure behind an answer that was 200.
-fn on_page(cause: Cause) -> ListingFailure {
-    ListingFailure { cause: cause.with_evidence("http_status", 200), http_status: Some(200), retry_at: None }
+fn on_page(cause: Cause) -> RegistryFailure {
+    RegistryFailure { cause: cause.with_evidence("http_status", 200), http_status: Some(200), retry_at: None }
 }
 
 fn no_page(session: &Session, from: &Url, what: &str, content_type: Option<String>, body: &[u8]) -> Cause {

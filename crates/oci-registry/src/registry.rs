@@ -1,6 +1,7 @@
 //! One registry: the client that reaches it, and what all its repositories share.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use cause::Secrets;
 use event::{Clock, Timestamp};
@@ -8,35 +9,43 @@ use outbound::{Client, ClientConfig, ClientError, Settings};
 use secrecy::ExposeSecret;
 use tokio::sync::Semaphore;
 
-use crate::{Config, Credentials, RegistryName};
+use crate::{Credentials, RegistryConfig, RegistryName};
 
 /// Most listings at one registry at the same time: one that hangs must not hold every turn there is.
-pub const LISTINGS_AT_ONCE_PER_REGISTRY_MAX: usize = 4;
+pub const REQUESTS_AT_ONCE_PER_REGISTRY_MAX: usize = 4;
 
-pub(crate) struct Registry {
-    pub(crate) name: RegistryName,
+pub struct Registry {
+    pub name: RegistryName,
     pub(crate) client: Client,
     pub(crate) credentials: Option<Credentials>,
     /// What must not appear in an event about this registry.
     pub(crate) secrets: Secrets,
-    pub(crate) turns: Semaphore,
+    pub turns: Semaphore,
     pub(crate) clock: Arc<dyn Clock>,
     held_until: Mutex<Option<Timestamp>>,
 }
 
 impl Registry {
-    pub(crate) fn new(name: RegistryName, config: &Config, clock: Arc<dyn Clock>) -> Result<Self, ClientError> {
+    /// `entry` is what is configured for it beside its name; `request_timeout` bounds one request.
+    ///
+    /// # Errors
+    /// The HTTP client cannot be made.
+    pub fn new(
+        name: RegistryName,
+        entry: Option<&RegistryConfig>,
+        request_timeout: Duration,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, ClientError> {
         let settings = Settings {
             ca_file: Some(format!("`ca_file` of the entry for {name} in services.catalog.registries")),
             insecure: Some("`insecure: true` for the repository in services.catalog.repositories".to_owned()),
             request_timeout: Some("`services.catalog.request_timeout`".to_owned()),
         };
-        let entry = config.registry(&name);
         let credentials = entry.and_then(|entry| entry.credentials.clone());
         let client = Client::new(ClientConfig {
-            connect_timeout: ClientConfig::default().connect_timeout.min(config.request_timeout),
-            request_timeout: config.request_timeout,
-            silence_timeout: config.request_timeout,
+            connect_timeout: ClientConfig::default().connect_timeout.min(request_timeout),
+            request_timeout,
+            silence_timeout: request_timeout,
             ca_certificates: entry.and_then(|entry| entry.ca_certificates.clone()),
             environment_proxy: !name.is_loopback(),
             settings,
@@ -50,20 +59,20 @@ impl Registry {
             client,
             credentials,
             secrets,
-            turns: Semaphore::new(LISTINGS_AT_ONCE_PER_REGISTRY_MAX),
+            turns: Semaphore::new(REQUESTS_AT_ONCE_PER_REGISTRY_MAX),
             clock,
             held_until: Mutex::new(None),
         })
     }
 
     /// Asks nothing more of this registry before `until`: it said so.
-    pub(crate) fn hold(&self, until: Timestamp) {
+    pub fn hold(&self, until: Timestamp) {
         let mut held_until = self.held_until.lock().unwrap_or_else(PoisonError::into_inner);
         *held_until = (*held_until).max(Some(until));
     }
 
     /// Until when nothing may be asked, if that is later than now.
-    pub(crate) fn held_until(&self) -> Option<Timestamp> {
+    pub fn held_until(&self) -> Option<Timestamp> {
         let held_until = *self.held_until.lock().unwrap_or_else(PoisonError::into_inner);
         held_until.filter(|until| *until > self.clock.now())
     }

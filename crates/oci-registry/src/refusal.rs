@@ -16,17 +16,17 @@ pub(crate) const REFUSAL_BYTES_MAX: usize = 64 * 1024;
 /// Most errors of one answer that are looked at.
 const ERRORS_MAX: usize = 8;
 
-/// Why a listing failed, and what that means for the next one.
+/// Why a request to a registry failed, and what that means for the next one.
 #[derive(Debug)]
-pub(crate) struct ListingFailure {
-    pub(crate) cause: Cause,
-    pub(crate) http_status: Option<u16>,
+pub struct RegistryFailure {
+    pub cause: Cause,
+    pub http_status: Option<u16>,
     /// Nothing may be asked of the registry before.
-    pub(crate) retry_at: Option<Timestamp>,
+    pub retry_at: Option<Timestamp>,
 }
 
 /// There was no answer to have a status.
-impl From<Cause> for ListingFailure {
+impl From<Cause> for RegistryFailure {
     fn from(cause: Cause) -> Self {
         Self { cause, http_status: None, retry_at: None }
     }
@@ -76,7 +76,7 @@ impl Refusal {
         Self { peer, standing, name, status, headers, url, body, errors }
     }
 
-    pub(crate) fn into_failure(self, now: Timestamp) -> ListingFailure {
+    pub(crate) fn into_failure(self, now: Timestamp) -> RegistryFailure {
         let retry_at = self.header(RETRY_AFTER.as_str()).and_then(|header| retry_at(header, now));
         let code = self.code();
         let retry_at = retry_at.filter(|_| matches!(code, CauseCode::RateLimited | CauseCode::Unavailable));
@@ -93,7 +93,7 @@ impl Refusal {
             .with_evidence("retry_at", retry_at.map(|at| at.to_string()))
             .with_evidence("content_type", self.header(CONTENT_TYPE.as_str()))
             .with_evidence("body", Some(String::from_utf8_lossy(&self.body)).filter(|body| !body.is_empty()));
-        ListingFailure { cause, http_status: Some(self.status.as_u16()), retry_at }
+        RegistryFailure { cause, http_status: Some(self.status.as_u16()), retry_at }
     }
 
     fn header(&self, name: &str) -> Option<&str> {

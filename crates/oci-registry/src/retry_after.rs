@@ -18,7 +18,7 @@ pub(crate) fn retry_at(header: &str, now: Timestamp) -> Option<Timestamp> {
 }
 
 /// `time` plus `span`; the latest time there is when that would be after the year 9999.
-pub(crate) fn later(time: Timestamp, span: Duration) -> Timestamp {
+pub fn later(time: Timestamp, span: Duration) -> Timestamp {
     let micros = i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
     Timestamp::from_micros(time.as_micros().saturating_add(micros)).unwrap_or(Timestamp::MAX)
 }

@@ -7,32 +7,40 @@ use http::header::{ACCEPT, AUTHORIZATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use outbound::{Answer, Url};
 
-use crate::RepositoryConfig;
+use crate::RepositoryName;
 use crate::authorization::{self, Authorization};
 use crate::challenge::Challenge;
-use crate::refusal::{ListingFailure, Peer, Refusal, Standing};
+use crate::refusal::{RegistryFailure, Peer, Refusal, Standing};
 use crate::registry::Registry;
 use crate::token::Token;
 
 /// Largest answer of a token service, in bytes.
 const TOKEN_ANSWER_BYTES_MAX: usize = 64 * 1024;
 
+/// A repository, and how to reach it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repository {
+    pub name: RepositoryName,
+    /// Plain HTTP.
+    pub insecure: bool,
+}
+
 /// Keeps the authorization that worked, so that a challenge is answered once per token and not once per request.
-pub(crate) struct Session {
-    pub(crate) registry: Arc<Registry>,
-    pub(crate) repository: RepositoryConfig,
+pub struct Session {
+    pub registry: Arc<Registry>,
+    pub repository: Repository,
     authorization: Option<Authorization>,
     /// Those of the registry, and every token that was issued to this session and may still be seen.
     secrets: Secrets,
 }
 
 impl Session {
-    pub(crate) fn new(registry: Arc<Registry>, repository: RepositoryConfig) -> Self {
+    pub fn new(registry: Arc<Registry>, repository: Repository) -> Self {
         let secrets = registry.secrets.clone();
         Self { registry, repository, authorization: None, secrets }
     }
 
-    pub(crate) fn secrets(&self) -> &Secrets {
+    pub fn secrets(&self) -> &Secrets {
         &self.secrets
     }
 
@@ -44,7 +52,7 @@ impl Session {
     ///
     /// # Errors
     /// There was no answer, or another one.
-    pub(crate) async fn get(&mut self, url: &Url) -> Result<Answer, ListingFailure> {
+    pub async fn get(&mut self, url: &Url) -> Result<Answer, RegistryFailure> {
         let mut answer = self.send(url).await?;
         if answer.status() == StatusCode::UNAUTHORIZED && self.authorize(&answer).await? {
             answer = self.send(url).await?;
@@ -75,7 +83,7 @@ impl Session {
     }
 
     /// Answers the challenge of `answer`. Returns whether there is something new to send.
-    async fn authorize(&mut self, answer: &Answer) -> Result<bool, ListingFailure> {
+    async fn authorize(&mut self, answer: &Answer) -> Result<bool, RegistryFailure> {
         let challenges = Challenge::of(answer.headers());
         if let Some(challenge) = challenges.iter().find(|challenge| challenge.is("bearer")) {
             self.authorization = None;
@@ -95,7 +103,7 @@ impl Session {
     }
 
     /// Asks the token service that the registry names (distribution's token specification).
-    async fn fetch_token(&mut self, challenge: &Challenge) -> Result<Authorization, ListingFailure> {
+    async fn fetch_token(&mut self, challenge: &Challenge) -> Result<Authorization, RegistryFailure> {
         let url = self.token_url(challenge)?;
         let registry = Arc::clone(&self.registry);
         let answer =
