@@ -19,6 +19,7 @@ mod config;
 mod error;
 mod local_bus;
 mod local_consumer;
+mod local_notes;
 mod log_file;
 mod process_lock;
 mod progress;

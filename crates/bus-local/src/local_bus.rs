@@ -48,6 +48,10 @@ impl LocalBus {
         Ok(Arc::new(Self { shared, writes, writer: Mutex::new(Some(running)) }))
     }
 
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
     /// Finishes what was asked for, stores the positions, and gives the file free for another process. Every later call
     /// fails as unavailable.
     pub async fn close(&self) {
@@ -116,7 +120,7 @@ impl Bus for LocalBus {
             Some(state) => state,
             None => ask(&self.writes, |reply| Write::NewConsumer { name: spec.name.to_owned(), reply }).await??,
         };
-        state.progress().configure(spec);
+        state.configure(spec);
         Ok(Arc::new(LocalConsumer::new(Arc::clone(&self.shared), state, self.writes.clone())))
     }
 

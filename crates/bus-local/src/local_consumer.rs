@@ -47,50 +47,57 @@ impl LocalConsumer {
         if plan.again.is_empty() && !something_new {
             return Ok(Vec::new());
         }
-        let rows = self.read(&plan).await.map_err(|error| self.shared.file.failure(error))?;
+        let Found { rows, seen_through } =
+            self.read(&plan, newest).await.map_err(|error| self.shared.file.failure(error))?;
         let now = Instant::now();
         let mut progress = self.state.progress();
         if rows.is_empty() {
             // The file does not hold what memory says. Move on, or every fetch would look for it again.
             plan.again.iter().for_each(|position| progress.forget(*position));
-            if something_new {
-                progress.skip_to(newest);
-            }
         }
         let deliver = |(position, id, subject, payload): Row| {
             let attempt = progress.deliver(position, now)?;
             Some(Message { id, subject, payload, attempt, token: token(position, attempt) })
         };
-        Ok(rows.into_iter().filter_map(deliver).collect())
+        let messages = rows.into_iter().filter_map(deliver).collect();
+        if let Some(seen_through) = seen_through {
+            progress.skip_to(seen_through);
+        }
+        Ok(messages)
     }
 
-    async fn read(&self, plan: &Plan) -> Result<Vec<Row>, SqlxError> {
+    /// What `plan` wants of the messages up to `newest`.
+    async fn read(&self, plan: &Plan, newest: i64) -> Result<Found, SqlxError> {
         let mut connection = self.shared.readers.acquire().await?;
         let mut rows = Rows::default();
         for position in &plan.again {
             if rows.is_full() {
-                return Ok(rows.rows);
+                return Ok(Found { rows: rows.rows, seen_through: None });
             }
             if let Some(row) = read_one(&mut connection, *position).await? {
                 rows.push(row);
             }
         }
         if plan.new_max > 0 && !rows.is_full() {
-            let limit = i64::try_from(plan.new_max).unwrap_or(i64::MAX);
+            let (first_subject, past_subjects) = self.state.subjects();
             let mut new = sqlx::query_as(
-                "SELECT position, id, subject, payload FROM message WHERE position > ?1 ORDER BY position LIMIT ?2",
+                "SELECT position, id, subject, payload FROM message \
+                 WHERE position > ?1 AND position <= ?2 AND subject >= ?3 AND subject < ?4 ORDER BY position",
             )
             .bind(plan.new_after)
-            .bind(limit)
+            .bind(newest)
+            .bind(first_subject)
+            .bind(past_subjects)
             .fetch(&mut *connection);
-            while let Some(row) = new.try_next().await? {
+            let new_last = rows.rows.len() + plan.new_max;
+            while rows.rows.len() < new_last && !rows.is_full() {
+                let Some(row) = new.try_next().await? else {
+                    return Ok(Found { rows: rows.rows, seen_through: Some(newest) });
+                };
                 rows.push(row);
-                if rows.is_full() {
-                    break;
-                }
             }
         }
-        Ok(rows.rows)
+        Ok(Found { rows: rows.rows, seen_through: None })
     }
 }
 
@@ -148,6 +155,13 @@ impl Consumer for LocalConsumer {
             None => Ok(()),
         }
     }
+}
+
+/// What was read for one fetch.
+struct Found {
+    rows: Vec<Row>,
+    /// Up to here there is nothing else that this consumer reads.
+    seen_through: Option<i64>,
 }
 
 /// What one fetch has read so far.

@@ -134,7 +134,7 @@ mod tests {
 
     fn progress(unsettled_max: usize) -> Progress {
         let mut progress = Progress::stored_at(10);
-        progress.configure(&ConsumerSpec { name: "reader", ack_wait: ACK_WAIT, unsettled_max });
+        progress.configure(&ConsumerSpec { name: "reader", reads: None, ack_wait: ACK_WAIT, unsettled_max });
         progress
     }
 

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use bus::{ConsumerSpec, Topic};
 use database::sea_orm::sqlx::SqlitePool;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::local_notes::LocalNotes;
 use crate::log_file::LogFile;
 use crate::progress::Progress;
 
@@ -22,12 +24,15 @@ pub(crate) struct Shared {
     pub(crate) stirred: Notify,
     /// Set when the bus is closed.
     pub(crate) closing: CancellationToken,
+    pub(crate) notes: LocalNotes,
 }
 
 /// One consumer in memory, shared by all openings of its name.
 pub(crate) struct ConsumerState {
     pub(crate) name: String,
     progress: Mutex<Progress>,
+    /// What it reads; everything unless it was opened for one topic.
+    reads: Mutex<Option<Topic>>,
     /// Held from planning a delivery to noting it, so that two openings never read the same messages.
     pub(crate) turn: tokio::sync::Mutex<()>,
 }
@@ -42,6 +47,7 @@ impl Shared {
             consumers: Mutex::new(states.collect()),
             stirred: Notify::new(),
             closing: CancellationToken::new(),
+            notes: LocalNotes::default(),
         }
     }
 
@@ -75,7 +81,23 @@ impl Shared {
 impl ConsumerState {
     fn new(name: String, settled_through: i64) -> Arc<Self> {
         let progress = Mutex::new(Progress::stored_at(settled_through));
-        Arc::new(Self { name, progress, turn: tokio::sync::Mutex::new(()) })
+        Arc::new(Self { name, progress, reads: Mutex::new(None), turn: tokio::sync::Mutex::new(()) })
+    }
+
+    /// The newest opening's settings count.
+    pub(crate) fn configure(&self, spec: &ConsumerSpec) {
+        *self.reads.lock().expect("nothing panics while it holds a consumer's topic") = spec.reads;
+        self.progress().configure(spec);
+    }
+
+    /// The subjects it reads: from the first one, to below the second one.
+    pub(crate) fn subjects(&self) -> (String, String) {
+        match *self.reads.lock().expect("nothing panics while it holds a consumer's topic") {
+            // A slash comes right after a dot.
+            Some(topic) => (format!("{}.", topic.prefix()), format!("{}/", topic.prefix())),
+            // Behind every subject: they are visible ASCII.
+            None => (String::new(), "\u{7f}".to_owned()),
+        }
     }
 
     pub(crate) fn progress(&self) -> MutexGuard<'_, Progress> {

@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep};
 use crate::link::ANSWER_WAIT;
 use crate::pull::{End, pull};
 use crate::refusal::refusal;
-use crate::stream::{EventStream, Standing};
+use crate::stream::{EventStream, Standing, subjects_of};
 
 /// Shortest life of a request for messages; a shorter one may be over before it arrives.
 const PULL_MIN: Duration = Duration::from_millis(10);
@@ -59,6 +59,7 @@ impl NatsConsumer {
             durable_name: Some(self.spec.name.to_owned()),
             deliver_policy: DeliverPolicy::All,
             ack_policy: AckPolicy::Explicit,
+            filter_subject: self.spec.reads.map(subjects_of).unwrap_or_default(),
             ack_wait: self.spec.ack_wait,
             max_ack_pending: i64::try_from(self.spec.unsettled_max).unwrap_or(i64::MAX),
             // A message that fails again and again is rejected by its reader, which can say why; a server that stops

@@ -7,7 +7,7 @@ use futures::stream::BoxStream;
 
 use crate::NatsBus;
 
-/// Not below `events.v1`, where the stream would keep them.
+/// Below no topic, where the stream would keep them.
 const PREFIX: &str = "notes.v1";
 
 #[async_trait]

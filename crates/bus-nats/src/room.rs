@@ -54,7 +54,9 @@ async fn purge(stream: &EventStream) -> Result<String, BusError> {
     while let Some(consumer) =
         consumers.try_next().await.map_err(|error| failed("cannot list the consumers", error.to_string()))?
     {
-        let settled_through = consumer.ack_floor.stream_sequence;
+        // A consumer of one topic has nothing to say about the messages of the others behind its last own one.
+        let is_up_to_date = consumer.num_pending == 0 && consumer.num_ack_pending == 0;
+        let settled_through = if is_up_to_date { state.last_sequence } else { consumer.ack_floor.stream_sequence };
         if slowest.as_ref().is_none_or(|(position, _)| settled_through < *position) {
             slowest = Some((settled_through, consumer.name));
         }

@@ -7,7 +7,7 @@ use async_nats::jetstream::context::{
     Context, CreateStreamError, CreateStreamErrorKind, GetStreamError, GetStreamErrorKind, RequestError,
 };
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
-use bus::{BusError, SUBJECT_PREFIX};
+use bus::{BusError, Topic};
 use tokio::sync::Mutex;
 use tracing::info;
 
@@ -15,7 +15,7 @@ use crate::StreamConfig;
 use crate::link::Link;
 use crate::refusal::{refusal, unanswered};
 
-/// The stream that holds the events.
+/// The stream that holds the messages of every topic.
 pub(crate) struct EventStream {
     pub(crate) link: Arc<Link>,
     pub(crate) context: Context,
@@ -100,7 +100,7 @@ impl EventStream {
             max_consumers: -1,
             storage: StorageType::File,
             retention: RetentionPolicy::Limits,
-            description: Some("Events of the event log.".to_owned()),
+            description: Some("Events of the event log, and the work that follows them.".to_owned()),
             ..Config::default()
         });
         self.context.create_stream(config).await.map(drop).map_err(|error| self.create_error(&error))
@@ -109,9 +109,10 @@ impl EventStream {
     /// `found` with our settings; what we do not care for stays, because an operator may have chosen it.
     fn wanted(&self, found: &Config) -> Config {
         let mut wanted = found.clone();
-        let subject = format!("{SUBJECT_PREFIX}.>");
-        if !wanted.subjects.contains(&subject) {
-            wanted.subjects.push(subject);
+        for subject in Topic::ALL.map(subjects_of) {
+            if !wanted.subjects.contains(&subject) {
+                wanted.subjects.push(subject);
+            }
         }
         wanted.num_replicas = self.config.replicas;
         wanted.max_age = self.config.max_age.unwrap_or_default();
@@ -179,6 +180,11 @@ impl EventStream {
             None => self.link.unavailable(&format!("{what}: {error}")),
         }
     }
+}
+
+/// Every subject of `topic`.
+pub(crate) fn subjects_of(topic: Topic) -> String {
+    format!("{}.>", topic.prefix())
 }
 
 fn is_missing(error: &GetStreamError) -> bool {

@@ -46,6 +46,7 @@ macro_rules! conformance_suite {
             fetching {
                 messages_come_in_the_order_they_were_added
                 each_consumer_gets_every_message
+                a_consumer_of_one_topic_gets_that_topic_alone
                 openings_of_one_name_share_the_messages
                 no_more_than_unsettled_max_are_delivered_until_some_are_settled
                 a_fetch_returns_at_once_what_is_there

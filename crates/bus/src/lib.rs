@@ -1,10 +1,10 @@
-//! What a bus promises: [`Bus`], [`Consumer`] and [`Message`], the subject each event travels under, and the
+//! What a bus promises: [`Bus`], [`Consumer`] and [`Message`], the [`Topic`] and subject each message travels under, and the
 //! `conformance` suite that every implementation must pass.
 //!
 //! The seam carries bytes under an ID, so an adapter knows neither events nor protobuf; [`EventPublisher`] and
 //! [`EventConsumer`] speak events above it, and are the one place where events become messages and messages events. The
 //! other design, a bus that speaks events itself, would decode in each adapter and need a second set of methods for
-//! whatever else travels later.
+//! the jobs that travel beside events.
 //!
 //! Relies on `proto` for the encoding. Deliberately knows neither NATS nor SQLite, nor what consumers do.
 
@@ -16,9 +16,9 @@ mod seam;
 mod subject;
 
 pub use event_bus::{EventConsumer, EventMessage, EventPublisher, Fetched, Unreadable};
-pub use notes::{Notes, STORED};
+pub use notes::{Notes, STORED, StoredNote};
 pub use seam::{
     Bus, BusError, Consumer, ConsumerSpec, MESSAGE_ID_BYTES_MAX, Message, Outgoing, PAYLOAD_BYTES_MAX, Receipt,
     SUBJECT_BYTES_MAX, Settlement, Token, Verdict,
 };
-pub use subject::{SUBJECT_PREFIX, event_subject};
+pub use subject::{Topic, event_subject};

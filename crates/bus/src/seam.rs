@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::SUBJECT_PREFIX;
+use crate::Topic;
 
 /// Most bytes of one payload: 1 MiB, the default bound of a NATS server, less what its headers take.
 pub const PAYLOAD_BYTES_MAX: usize = 1024 * 1024 - 1024;
@@ -21,7 +21,7 @@ pub const SUBJECT_BYTES_MAX: usize = 2048;
 ///
 /// - what `publish` confirmed survives `kill -9` of this process and of the bus;
 /// - a message whose ID is known from the last two minutes or more is not added again, and confirmed as a duplicate;
-/// - a consumer gets the messages in the order in which they were added, redelivered ones excepted;
+/// - a consumer gets the messages of its topic in the order in which they were added, redelivered ones excepted;
 /// - a message that was not settled within its consumer's `ack_wait` is delivered again, with a higher `attempt`.
 #[async_trait]
 pub trait Bus: Send + Sync + 'static {
@@ -57,6 +57,8 @@ pub trait Consumer: Send + Sync {
 pub struct ConsumerSpec {
     /// Letters, digits, `-` and `_`.
     pub name: &'static str,
+    /// What it reads: one topic, or everything. The same for every opening of the name.
+    pub reads: Option<Topic>,
     /// A message not settled within this time is delivered again. Longer than the worst batch takes.
     pub ack_wait: Duration,
     /// Most messages delivered and not settled; more are not delivered. At least two batches.
@@ -66,7 +68,7 @@ pub struct ConsumerSpec {
 /// A message to publish.
 #[derive(Debug, Clone)]
 pub struct Outgoing {
-    /// Dot-separated tokens after [`SUBJECT_PREFIX`], at most [`SUBJECT_BYTES_MAX`]; see [`crate::event_subject`].
+    /// Dot-separated tokens after the prefix of its [`Topic`], at most [`SUBJECT_BYTES_MAX`].
     pub subject: String,
     /// Identity of the message: what the bus knows duplicates by. 1 to [`MESSAGE_ID_BYTES_MAX`] visible ASCII
     /// characters.
@@ -88,13 +90,13 @@ impl Outgoing {
                 "expected an ID of 1 to {MESSAGE_ID_BYTES_MAX} visible ASCII characters, got {id:?}"
             )));
         }
-        let tokens = self.subject.strip_prefix(SUBJECT_PREFIX).and_then(|rest| rest.strip_prefix('.'));
-        let subject_is_plain = tokens.is_some_and(|tokens| tokens.split('.').all(is_subject_token));
+        let has_topic = Topic::ALL.iter().any(|topic| topic.holds(&self.subject));
+        let subject_is_plain = has_topic && self.subject.split('.').all(is_subject_token);
         if self.subject.len() > SUBJECT_BYTES_MAX || !subject_is_plain {
             let subject: String = self.subject.chars().take(256).collect();
             return Err(BusError::Refused(format!(
-                "expected a subject of at most {SUBJECT_BYTES_MAX} bytes below `{SUBJECT_PREFIX}`, without wildcards, \
-                 got {subject:?}"
+                "expected a subject of at most {SUBJECT_BYTES_MAX} bytes below {}, without wildcards, got {subject:?}",
+                Topic::ALL.map(|topic| format!("`{}`", topic.prefix())).join(" or ")
             )));
         }
         if self.payload.len() > PAYLOAD_BYTES_MAX {

@@ -1,10 +1,33 @@
-//! The subject an event travels under (design section 5), so that any NATS client may follow a part of the stream:
-//! `events.v1.<account>.<level>.<service>.<type>`.
+//! What travels over the bus, and under which subject: events as `events.v1.<account>.<level>.<service>.<type>` (design
+//! section 5), so that any NATS client may follow a part of the stream, and work that one service leaves to another.
 
 use event::Event;
 
-/// Every event's subject begins with this.
-pub const SUBJECT_PREFIX: &str = "events.v1";
+/// What a message is: its subject says so, and a consumer may read one topic only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Topic {
+    /// What happened; see [`event_subject`].
+    Events,
+    /// Images to analyse: left by whoever meets one, taken by the analyzer.
+    AnalysisJobs,
+}
+
+impl Topic {
+    pub const ALL: [Self; 2] = [Self::Events, Self::AnalysisJobs];
+
+    /// What each of its subjects begins with, before a dot.
+    pub const fn prefix(self) -> &'static str {
+        match self {
+            Self::Events => "events.v1",
+            Self::AnalysisJobs => "jobs.v1.analysis",
+        }
+    }
+
+    /// Whether `subject` belongs to this topic.
+    pub fn holds(self, subject: &str) -> bool {
+        subject.strip_prefix(self.prefix()).is_some_and(|rest| rest.starts_with('.'))
+    }
+}
 
 /// The subject of `event`. Only a hint for routing: what counts is inside the payload.
 ///
@@ -15,7 +38,7 @@ pub fn event_subject(event: &Event) -> String {
     let level = event.level.as_str().to_ascii_lowercase();
     let service = token(event.source.service.as_deref().unwrap_or_default());
     let event_type: Vec<String> = event.event_type.split('.').map(token).collect();
-    format!("{SUBJECT_PREFIX}.{account}.{level}.{service}.{}", event_type.join("."))
+    format!("{}.{account}.{level}.{service}.{}", Topic::Events.prefix(), event_type.join("."))
 }
 
 /// One subject token; an absent value is `_`.

@@ -44,7 +44,8 @@ impl Catalog {
         let mut registries: BTreeMap<RegistryName, Arc<Registry>> = BTreeMap::new();
         for name in config.repositories.iter().map(|repository| repository.name().registry()) {
             if !registries.contains_key(name) {
-                let registry = Registry::new(name.clone(), config.registry(name), config.request_timeout, Arc::clone(&clock))?;
+                let registry =
+                    Registry::new(name.clone(), config.registry(name), config.request_timeout, Arc::clone(&clock))?;
                 registries.insert(name.clone(), Arc::new(registry));
             }
         }

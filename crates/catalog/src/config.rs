@@ -18,8 +18,6 @@ const DAY: Duration = Duration::from_hours(24);
 #[derive(Debug, Clone)]
 pub struct Config {
     pub address: ListenAddress,
-    /// Where the other services reach this one when it is not on their host.
-    pub url: Option<String>,
     /// How often the tags of a repository are listed.
     pub repo_watcher: Duration,
     /// How often the digests behind watched tags are looked up; for later work.
@@ -70,7 +68,6 @@ impl Config {
         timers.finish();
         Self {
             address: ListenAddress::read(section, PORT),
-            url: section.text("url"),
             repo_watcher,
             image_watcher,
             reminder_interval: section.span("reminder_interval", DAY, 60 * SECOND..=365 * DAY),
@@ -118,7 +115,10 @@ fn read_repositories(section: &mut Section) -> Vec<RepositoryConfig> {
             let is_same =
                 |other: &&RepositoryConfig| (other.name(), &other.account) == (repository.name(), &repository.account);
             if let Some(other) = repositories.iter().find(is_same) {
-                item.refuse("name", format!("`{}` is watched for the account `{}` already", other.name(), other.account));
+                item.refuse(
+                    "name",
+                    format!("`{}` is watched for the account `{}` already", other.name(), other.account),
+                );
             } else {
                 repositories.push(repository);
             }
@@ -173,7 +173,6 @@ services:
     endpoint_hostname: localhost
     listen: 0.0.0.0
     port: 8082
-    url: http://catalog:8231
     cycle_timer_seconds: 1
     cycle_timers: {notifications: 30, service_watcher: 15, repo_watcher: 5m, image_watcher: 7200, policy_bundle_sync: 300}
     reminder_interval: 2h
@@ -186,9 +185,11 @@ services:
 ";
         let (config, ignored) = read(yaml).unwrap();
         assert_eq!(config.repo_watcher, 300 * SECOND);
-        assert_eq!(config.url.as_deref(), Some("http://catalog:8231"));
-        let seen: Vec<_> =
-            config.repositories.iter().map(|r| (r.name().to_string(), r.account.to_string(), r.repository.insecure)).collect();
+        let seen: Vec<_> = config
+            .repositories
+            .iter()
+            .map(|r| (r.name().to_string(), r.account.to_string(), r.repository.insecure))
+            .collect();
         assert_eq!(
             seen,
             [

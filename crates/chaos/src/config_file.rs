@@ -44,6 +44,9 @@ impl fmt::Display for ConfigFile {
         }
         writeln!(f, "services:")?;
         writeln!(f, "  catalog: {{port: 0, repositories: []}}")?;
+        for service in ["notifier", "policy_engine", "analyzer"] {
+            writeln!(f, "  {service}: {{port: 0}}")?;
+        }
         match (self.target, self.store) {
             (Target::Gateway, Some(store)) => {
                 writeln!(f, "  gateway: {{port: {door}}}")?;

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bus::{Bus, BusError, ConsumerSpec, EventConsumer, EventMessage, Fetched, Notes, STORED, Unreadable, Verdict};
+use bus::{
+    Bus, BusError, ConsumerSpec, EventConsumer, EventMessage, Fetched, Notes, STORED, StoredNote, Topic, Unreadable,
+    Verdict,
+};
 use database::DatabaseError;
 use event::{Clock, Event};
 use service::readiness::Latch;
@@ -33,8 +36,8 @@ const REFUSED_ATTEMPTS_MAX: u32 = 3;
 pub struct Ingest {
     pub table: EventsTable,
     pub bus: Arc<dyn Bus>,
-    /// Where outboxes wait to hear what is stored; none where the bus itself is their log.
-    pub notes: Option<Arc<dyn Notes>>,
+    /// Where outboxes and the notifier wait to hear what is stored.
+    pub notes: Arc<dyn Notes>,
     pub clock: Arc<dyn Clock>,
     pub latch: Latch,
     pub metrics: Metrics,
@@ -62,7 +65,12 @@ impl Ingest {
 
     /// Until told to stop (`None`) or until the bus fails.
     async fn consume(&self, stop: &CancellationToken, waits: &mut Waits) -> Option<BusError> {
-        let spec = ConsumerSpec { name: CONSUMER, ack_wait: ACK_WAIT, unsettled_max: 4 * self.batch_events_max };
+        let spec = ConsumerSpec {
+            name: CONSUMER,
+            reads: Some(Topic::Events),
+            ack_wait: ACK_WAIT,
+            unsettled_max: 4 * self.batch_events_max,
+        };
         let consumer = match EventConsumer::open(&*self.bus, &spec).await {
             Ok(consumer) => consumer,
             Err(error) => return Some(error),
@@ -154,11 +162,10 @@ impl Ingest {
         Ok(())
     }
 
-    /// Tells the outboxes what is committed. A note that is lost costs a repeat, so its failure is no news.
+    /// Tells what is committed. A note that is lost costs a repeat, so its failure is no news.
     async fn confirm(&self, ids: impl IntoIterator<Item = String>) {
-        let Some(notes) = &self.notes else { return };
-        let ids: Vec<String> = ids.into_iter().collect();
-        if let Err(error) = notes.tell(STORED, ids.join("\n").into_bytes()).await {
+        let note = StoredNote { stored_at: self.clock.now(), ids: ids.into_iter().collect() };
+        if let Err(error) = self.notes.tell(STORED, note.encode()).await {
             debug!(error = error.chain(), "could not confirm a batch");
         }
     }

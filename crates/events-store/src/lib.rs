@@ -28,6 +28,7 @@ pub use config::Config;
 pub use cursor::Cursor;
 pub use dead_letters::{DeadLetter, DeadLetters, Retried};
 pub use error::StoreError;
+pub use metrics::Metrics;
 pub use migrations::Migrator;
 pub use store::{EventsStore, Ground, SERVICE};
 pub use table::{EventsTable, PurgedBatch};

@@ -5,15 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use accounts::{Accounts, Authenticated};
-use axum::Router;
 use bus::{Bus, EventPublisher, Notes};
 use database::Database;
 use emitter::Emitter;
 use event::{Clock, Source};
-use prometheus_client::registry::Registry;
 use proto::events::v1::event_service_server::{EventServiceServer, SERVICE_NAME};
-use service::door::{Door, TlsConfig};
-use service::grpc::{GrpcHealth, GrpcServer};
+use service::door::TlsConfig;
+use service::grpc::{GrpcDoor, GrpcServer};
 use service::readiness::{Latch, Readiness};
 use tokio_util::sync::CancellationToken;
 use tonic::codec::CompressionEncoding;
@@ -36,8 +34,8 @@ pub struct Ground {
     pub database: Database,
     /// What the store reads.
     pub bus: Arc<dyn Bus>,
-    /// Where outboxes wait to hear what is stored; none where the bus itself is their log.
-    pub notes: Option<Arc<dyn Notes>>,
+    /// Where outboxes and the notifier wait to hear what is stored.
+    pub notes: Arc<dyn Notes>,
     /// Where it publishes what it is handed, and events of its own: a log on this machine.
     pub log: Arc<dyn Bus>,
     /// Who emits the store's own events.
@@ -51,9 +49,7 @@ pub struct Ground {
 pub struct EventsStore {
     config: Config,
     ground: Ground,
-    door: Door,
-    router: Router,
-    health: GrpcHealth,
+    door: GrpcDoor,
     latch: Latch,
     gate: Gate,
     metrics: Metrics,
@@ -68,12 +64,10 @@ impl EventsStore {
         config: Config,
         tls: Option<&TlsConfig>,
         ground: Ground,
-        registry: &mut Registry,
+        metrics: Metrics,
     ) -> Result<Self, StoreError> {
-        let door = Door::open(config.address, tls).await?;
         let latch = ground.readiness.service(SERVICE, &[BUS, DATABASE]);
         let gate = Gate::new(ground.readiness.clone());
-        let metrics = Metrics::register(registry);
         let service = grpc::Service {
             gate: gate.clone(),
             publisher: EventPublisher::new(Arc::clone(&ground.log)),
@@ -84,8 +78,8 @@ impl EventsStore {
         let mut server = GrpcServer::new(proto::FILE_DESCRIPTOR_SET);
         server.routes().add_service(Authenticated::new(service, ground.accounts.clone()));
         server.follow(SERVICE_NAME, SERVICE);
-        let (router, health) = server.build();
-        Ok(Self { config, ground, door, router, health, latch, gate, metrics })
+        let door = GrpcDoor::open(config.address, tls, server, ground.readiness.clone()).await?;
+        Ok(Self { config, ground, door, latch, gate, metrics })
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -97,7 +91,7 @@ impl EventsStore {
     /// # Errors
     /// What can never work without a change of the configuration.
     pub async fn run(self, migrate: bool, stop: CancellationToken) -> Result<(), StoreError> {
-        let Self { config, ground, door, router, health, latch, gate, metrics } = self;
+        let Self { config, ground, door, latch, gate, metrics } = self;
         // A failure of one part stops the others.
         let stop = stop.child_token();
         let _stopped = stop.clone().drop_guard();
@@ -137,13 +131,7 @@ impl EventsStore {
             stop.cancel();
             result
         };
-        let health = async {
-            tokio::select! {
-                () = health.keep(ground.readiness.clone()) => {}
-                () = stop.cancelled() => {}
-            }
-        };
-        let (result, (), ()) = tokio::join!(work, door.serve(router, stop.clone()), health);
+        let (result, ()) = tokio::join!(work, door.serve(stop.clone()));
         ground.database.close().await;
         result
     }

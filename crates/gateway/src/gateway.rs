@@ -49,7 +49,7 @@ struct Passage {
 }
 
 impl Gateway {
-    /// Takes the port. No peer needs to be there yet.
+    /// Takes the port. No peer needs to be there yet; the gateway is ready while those that it needs are.
     ///
     /// # Errors
     /// A port that cannot be had.
@@ -65,7 +65,8 @@ impl Gateway {
             server.follow(service, SERVICE);
         }
         let (own, health) = server.build();
-        let conditions: Vec<&'static str> = peers.iter().map(|peer| peer.service).collect();
+        let needed = peers.iter().filter(|peer| peer.is_needed);
+        let conditions: Vec<&'static str> = needed.map(|peer| peer.service).collect();
         let latch = readiness.service(SERVICE, &conditions);
         let passage = Passage { peers: peers.clone().into(), own, readiness: readiness.clone() };
         let router = Router::new().route("/health", get(show_health)).fallback(answer).with_state(passage);
@@ -79,16 +80,11 @@ impl Gateway {
     /// Until told to stop; finishes the calls in flight.
     pub async fn run(self, stop: CancellationToken) {
         let watches = TaskTracker::new();
-        for peer in self.peers {
+        for peer in self.peers.into_iter().filter(|peer| peer.is_needed) {
             watches.spawn(peer.watch(self.latch.clone(), stop.clone()));
         }
         watches.close();
-        let health = async {
-            tokio::select! {
-                () = self.health.keep(self.readiness.clone()) => {}
-                () = stop.cancelled() => {}
-            }
-        };
+        let health = self.health.keep(self.readiness, stop.clone());
         tokio::join!(self.door.serve(self.router, stop.clone()), health, watches.wait());
     }
 }

@@ -68,6 +68,8 @@ pub struct Peer {
     pub service: &'static str,
     /// Full names of the gRPC services it answers.
     pub answers: &'static [&'static str],
+    /// Whether the gateway cannot do its work without it.
+    pub is_needed: bool,
     address: PeerAddress,
     channel: Channel,
 }
@@ -87,7 +89,7 @@ impl Peer {
         if address.0.scheme_str() == Some("https") {
             endpoint = endpoint.tls_config(ClientTlsConfig::new().with_native_roots())?;
         }
-        Ok(Self { service, answers, address, channel: endpoint.connect_lazy() })
+        Ok(Self { service, answers, is_needed: false, address, channel: endpoint.connect_lazy() })
     }
 
     /// A peer in this process, behind a TLS door whose certificate is our own: see [`service::own_tls`].
@@ -109,7 +111,12 @@ impl Peer {
         // The connector does TLS itself, so tonic must not ask for it: the scheme is plain for its eyes.
         let plain = PeerAddress(with_plain_scheme(&address.0));
         let channel = endpoint(&plain).connect_with_connector_lazy(connector);
-        Self { service, answers, address, channel }
+        Self { service, answers, is_needed: false, address, channel }
+    }
+
+    #[must_use]
+    pub fn needed(self) -> Self {
+        Self { is_needed: true, ..self }
     }
 
     pub fn channel(&self) -> Channel {

@@ -8,7 +8,7 @@ use http::header::CONTENT_TYPE;
 use outbound::Url;
 
 use crate::link::next_page;
-use crate::refusal::{RegistryFailure, REFUSAL_BYTES_MAX};
+use crate::refusal::{REFUSAL_BYTES_MAX, RegistryFailure};
 use crate::session::Session;
 use crate::tag_page;
 

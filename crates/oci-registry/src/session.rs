@@ -10,7 +10,7 @@ use outbound::{Answer, Url};
 use crate::RepositoryName;
 use crate::authorization::{self, Authorization};
 use crate::challenge::Challenge;
-use crate::refusal::{RegistryFailure, Peer, Refusal, Standing};
+use crate::refusal::{Peer, Refusal, RegistryFailure, Standing};
 use crate::registry::Registry;
 use crate::token::Token;
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use bus::{Bus, BusError, Consumer, ConsumerSpec, Message, Notes, Outgoing, STORED, Settlement, Verdict};
+use bus::{Bus, BusError, Consumer, ConsumerSpec, Message, Notes, Outgoing, STORED, Settlement, StoredNote, Verdict};
 use futures::StreamExt;
 use service::readiness::Latch;
 use service::retry::Waits;
@@ -47,7 +47,7 @@ impl Forwarder {
     /// # Errors
     /// What can never work: a log or a bus that is not set up as needed.
     pub async fn run(self, stop: CancellationToken) -> Result<(), BusError> {
-        let spec = ConsumerSpec { name: CONSUMER, ack_wait: CONFIRM_WAIT, unsettled_max: AWAITED_MAX };
+        let spec = ConsumerSpec { name: CONSUMER, reads: None, ack_wait: CONFIRM_WAIT, unsettled_max: AWAITED_MAX };
         let consumer = self.log.consumer(&spec).await?;
         let carrying = Carrying { forwarder: self, consumer, awaited: Mutex::default() };
         // Either one that fails ends the other.
@@ -94,8 +94,8 @@ impl Carrying {
     }
 
     async fn confirmed(&self, note: &[u8]) {
-        let ids = String::from_utf8_lossy(note);
-        let settlements = self.lock().confirmed(ids.lines(), Instant::now());
+        let Some(note) = StoredNote::decode(note) else { return };
+        let settlements = self.lock().confirmed(note.ids.iter().map(String::as_str), Instant::now());
         self.forwarder.latch.holds(STORE);
         if settlements.is_empty() {
             return;

@@ -4,6 +4,7 @@ mod bus;
 mod later;
 mod legacy;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -35,9 +36,12 @@ pub struct Config {
     pub tls: Option<TlsConfig>,
     pub gateway: gateway::Config,
     pub events_store: events_store::Config,
-    /// Where the store answers, for a gateway on another host.
-    pub events_store_url: Option<PeerAddress>,
+    pub notifier: notifier::Config,
     pub catalog: catalog::Config,
+    pub policy_engine: policy_engine::Config,
+    pub analyzer: analyzer::Config,
+    /// Where services answer that are not on this host.
+    pub urls: BTreeMap<ServiceName, PeerAddress>,
     /// Settings of services that this release does not have.
     pub later: Vec<String>,
 }
@@ -89,6 +93,8 @@ impl Config {
         tls.finish();
 
         let mut later = Vec::new();
+        let mut urls = BTreeMap::new();
+        let mut read_url = |service, section: &mut Section| urls.extend(section.parse("url").map(|url| (service, url)));
         let mut services = root.section("services");
         let mut gateway = services.section("gateway");
         let gateway_config = gateway::Config::read(&mut gateway);
@@ -99,15 +105,33 @@ impl Config {
         let retention = read_retention(&mut event_log);
         later.extend(later::read_notification(&mut event_log));
         event_log.finish();
+        read_url(ServiceName::Catalog, &mut catalog);
         let catalog_config = catalog::Config::read(&mut catalog);
         catalog.finish();
 
         let mut events_store = services.section("events_store");
-        let events_store_url = events_store.parse("url");
+        read_url(ServiceName::EventsStore, &mut events_store);
         let events_store_config = events_store::Config::read(&mut events_store, retention);
         events_store.finish();
 
-        later.extend(later::read_services(&mut services));
+        let mut notifier = services.section("notifier");
+        read_url(ServiceName::Notifier, &mut notifier);
+        let notifier_config = notifier::Config::read(&mut notifier);
+        later.extend(later::read_notifier(&mut notifier));
+        notifier.finish();
+
+        let mut policy_engine = services.section("policy_engine");
+        read_url(ServiceName::PolicyEngine, &mut policy_engine);
+        let policy_engine_config = policy_engine::Config::read(&mut policy_engine);
+        later.extend(later::read_policy_engine(&mut policy_engine));
+        policy_engine.finish();
+
+        let mut analyzer = services.section("analyzer");
+        read_url(ServiceName::Analyzer, &mut analyzer);
+        let analyzer_config = analyzer::Config::read(&mut analyzer);
+        later::read_analyzer(&mut analyzer);
+        analyzer.finish();
+
         legacy::ignore_services(&mut services);
         services.finish();
         later.extend(later::read_webhooks(root));
@@ -125,8 +149,11 @@ impl Config {
             tls: tls_config,
             gateway: gateway_config,
             events_store: events_store_config,
-            events_store_url,
+            notifier: notifier_config,
             catalog: catalog_config,
+            policy_engine: policy_engine_config,
+            analyzer: analyzer_config,
+            urls,
             later,
         }
     }
@@ -139,24 +166,26 @@ impl Config {
         data_dir.clone_into(&mut self.data_dir);
     }
 
-    /// Every door of this configuration, by its path.
-    pub fn doors(&self) -> [(&'static str, ListenAddress); 4] {
-        [
-            ("admin", self.admin),
-            ("services.gateway", self.gateway.address),
-            ("services.events_store", self.events_store.address),
-            ("services.catalog", self.catalog.address),
-        ]
+    /// Where `service` listens.
+    pub fn address(&self, service: ServiceName) -> ListenAddress {
+        match service {
+            ServiceName::Catalog => self.catalog.address,
+            ServiceName::PolicyEngine => self.policy_engine.address,
+            ServiceName::Analyzer => self.analyzer.address,
+            ServiceName::EventsStore => self.events_store.address,
+            ServiceName::Notifier => self.notifier.address,
+            ServiceName::Gateway => self.gateway.address,
+        }
     }
 
     /// Whether `services` can do their work in one process with this configuration.
     ///
     /// # Errors
-    /// An emitter on the local bus without the store that reads it.
+    /// A service that uses the local bus without the store that reads it.
     pub fn check_services(&self, services: &[ServiceName]) -> Result<(), Problems> {
-        let has_emitter = services.iter().any(|service| service.is_emitter());
+        let uses_bus = services.iter().any(|service| service.uses_bus());
         let has_store = services.contains(&ServiceName::EventsStore);
-        if !matches!(self.bus, BusConfig::Local { .. }) || !has_emitter || has_store {
+        if !matches!(self.bus, BusConfig::Local { .. }) || !uses_bus || has_store {
             return Ok(());
         }
         let problem =
@@ -173,14 +202,15 @@ impl Config {
             problems.push(Problem { path: "bus".to_owned(), problem: error.to_string() });
         }
         // The admin door needs no credentials and tells no secrets, so it may be opened to a scraper.
-        for (path, address) in &self.doors()[1..] {
+        for service in ServiceName::ALL {
+            let address = self.address(service);
             if !address.is_loopback() && self.accounts.accounts.is_empty() {
                 let problem = format!(
                     "`{}` can be reached from other machines, which needs accounts: configure `accounts`, or set {}",
                     address.ip,
                     accounts::ADMIN_PASSWORD_VARIABLE
                 );
-                problems.push(Problem { path: format!("{path}.listen"), problem });
+                problems.push(Problem { path: format!("{}.listen", service.section()), problem });
             }
         }
         if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }

@@ -1,5 +1,6 @@
 //! The first screen: where it listens, what it watches, how to see events, where the data lies.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -12,8 +13,7 @@ use crate::service_name::ServiceName;
 /// The addresses that this process listens at, as the system gave them.
 #[derive(Default)]
 pub struct Doors {
-    pub gateway: Option<SocketAddr>,
-    pub events_store: Option<SocketAddr>,
+    pub services: BTreeMap<ServiceName, SocketAddr>,
     pub admin: Option<SocketAddr>,
 }
 
@@ -37,10 +37,10 @@ impl Screen<'_> {
             let _ = writeln!(text, "  {label:<11} {value}");
         };
         let scheme = if self.config.tls.is_some() { "https" } else { "http" };
-        if let Some(address) = self.doors.gateway {
+        if let Some(address) = self.doors.services.get(&ServiceName::Gateway) {
             line("listens", &format!("{scheme}://{address}  gRPC and /health"));
         }
-        if let Some(address) = self.doors.events_store {
+        if let Some(address) = self.doors.services.get(&ServiceName::EventsStore) {
             line("", &format!("{scheme}://{address}  gRPC of the events-store itself"));
         }
         if let Some(address) = self.doors.admin {
@@ -55,7 +55,7 @@ impl Screen<'_> {
             let file = absolute(&self.config.data_dir).join(accounts::ADMIN_PASSWORD_FILE);
             line("", &format!("(kept in {})", file.display()));
         }
-        if let Some(address) = self.doors.gateway {
+        if let Some(address) = self.doors.services.get(&ServiceName::Gateway) {
             text.push_str("\n  To see events, paste this into another terminal:\n\n");
             let _ = writeln!(text, "    {}{} event list", self.variables(scheme, &address.to_string()), client());
         }

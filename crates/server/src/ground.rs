@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex};
 
 use accounts::Accounts;
 use anyhow::{Context, anyhow};
-use bus::{Bus, Notes};
+use bus::{Bus, EventPublisher, Notes};
 use bus_local::{LocalBus, LocalBusConfig};
 use bus_nats::{NatsBus, NatsConfig};
 use database::Database;
-use event::{Clock, SystemClock};
+use emitter::Emitter;
+use event::{Clock, Source, SystemClock};
 use prometheus_client::registry::Registry;
 use secrecy::SecretString;
 use service::readiness::Readiness;
@@ -24,22 +25,25 @@ pub struct Ground {
     /// The admin's password, where the first start made it up.
     pub made_up_password: Option<SecretString>,
     pub database: Database,
-    pub buses: Buses,
+    /// None where no service of this process uses one.
+    pub buses: Option<Buses>,
+    host_id: String,
     pub readiness: Readiness,
     pub metrics: Arc<Mutex<Registry>>,
 }
 
-/// How events travel. A process that neither emits nor stores has no bus.
-#[derive(Default)]
+/// How events, and the work that follows them, travel.
 pub struct Buses {
-    /// What the store reads.
-    pub bus: Option<Arc<dyn Bus>>,
+    /// What consumers read.
+    pub bus: Arc<dyn Bus>,
     /// Where this process publishes: a log on this machine. In the single-process mode it is the bus itself.
-    pub log: Option<Arc<dyn Bus>>,
-    /// Where the store tells what it has stored, if the log has to be carried over to the bus.
-    pub notes: Option<Arc<dyn Notes>>,
+    pub log: Arc<dyn Bus>,
+    /// Where is told what was taken over from the bus for good.
+    pub notes: Arc<dyn Notes>,
+    /// Whether the log has to be carried over to the bus.
+    pub is_elsewhere: bool,
     /// To be closed in good order at the end.
-    pub files: Vec<Arc<LocalBus>>,
+    file: Arc<LocalBus>,
 }
 
 /// Makes the data directory where there is none, and makes sure that it can be written.
@@ -62,40 +66,64 @@ impl Ground {
         let (accounts, made_up_password) = Accounts::open(config.accounts.clone(), &config.data_dir)
             .with_context(|| format!("cannot keep the admin's password in `{}`", config.data_dir.display()))?;
         let database = Database::open(&config.database).context("database.url")?;
-        let buses = Buses::open(config, services, &clock).await?;
+        let uses_bus = services.iter().any(|service| service.uses_bus());
+        let buses = if uses_bus { Some(Buses::open(config, &clock).await?) } else { None };
         Ok(Self {
             clock,
             accounts,
             made_up_password,
             database,
             buses,
+            host_id: config.host_id.clone(),
             readiness: Readiness::default(),
             metrics: Arc::new(Mutex::new(Registry::default())),
         })
     }
+
+    /// # Errors
+    /// None of the chosen services uses a bus.
+    pub fn buses(&self) -> anyhow::Result<&Buses> {
+        self.buses.as_ref().context("this process has no bus")
+    }
+
+    /// What `service` emits events with.
+    pub fn emitter(&self, service: ServiceName) -> anyhow::Result<Emitter> {
+        let publisher = EventPublisher::new(self.buses()?.log.clone());
+        Ok(Emitter::new(publisher, self.clock.clone(), self.source(service)))
+    }
+
+    /// Who emits, as events name it.
+    pub fn source(&self, service: ServiceName) -> Source {
+        Source { service: Some(service.in_events()), host_id: Some(self.host_id.clone()), ..Source::default() }
+    }
+
+    /// Declares the metrics of a part of this process.
+    pub fn register<Metrics>(&self, declare: impl FnOnce(&mut Registry) -> Metrics) -> Metrics {
+        declare(&mut self.metrics.lock().expect("nothing panics while it is held"))
+    }
+
+    /// Ends in good order what is open.
+    pub async fn close(&self) {
+        if let Some(buses) = &self.buses {
+            buses.file.close().await;
+        }
+    }
 }
 
 impl Buses {
-    async fn open(config: &Config, services: &[ServiceName], clock: &Arc<dyn Clock>) -> anyhow::Result<Self> {
-        let has_emitter = services.iter().any(|service| service.is_emitter());
-        let has_store = services.contains(&ServiceName::EventsStore);
-        if !has_emitter && !has_store {
-            return Ok(Self::default());
-        }
+    async fn open(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Self> {
         match &config.bus {
             BusConfig::Local { max_bytes } => {
                 let file = open_log(&config.data_dir.join("bus.db"), *max_bytes, clock).await?;
-                let bus: Arc<dyn Bus> = file.clone();
-                Ok(Self { bus: Some(Arc::clone(&bus)), log: Some(bus), notes: None, files: vec![file] })
+                let (bus, log, notes) = (file.clone(), file.clone(), file.clone());
+                Ok(Self { bus, log, notes, is_elsewhere: false, file })
             }
             BusConfig::Nats(nats) => {
                 let nats = NatsBus::connect(NatsConfig::clone(nats)).await;
                 let nats = nats.map_err(|error| anyhow!("bus: {}", error.chain()))?;
-                let (bus, notes): (Arc<dyn Bus>, Arc<dyn Notes>) = (nats.clone(), nats);
                 let max_bytes = LocalBusConfig::default().max_bytes;
                 let file = open_log(&config.data_dir.join("outbox.db"), max_bytes, clock).await?;
-                let log: Arc<dyn Bus> = file.clone();
-                Ok(Self { bus: Some(bus), log: Some(log), notes: Some(notes), files: vec![file] })
+                Ok(Self { bus: nats.clone(), log: file.clone(), notes: nats, is_elsewhere: true, file })
             }
         }
     }

@@ -10,7 +10,8 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::harness::{
-    ADMIN, Client, DEADLINE, Output, Process, event, eventually, free_port, holds, http_get, id_of, run, server_program,
+    ADMIN, Client, DEADLINE, Output, Process, any_ports, event, eventually, free_port, holds, http_get, id_of, run,
+    server_program,
 };
 
 /// How long somebody looks at a server that waits before it says what for.
@@ -60,9 +61,7 @@ fn command(directory: &Path, config: &str, arguments: &[&str]) -> Command {
     std::fs::write(directory.join("config.yaml"), config).expect("a file of our own");
     let mut command = Command::new(server_program());
     command.args(arguments).env_clear().env("ANCHORE_ADMIN_PASSWORD", ADMIN.password).current_dir(directory);
-    for door in ["ADMIN", "SERVICES__GATEWAY", "SERVICES__EVENTS_STORE"] {
-        command.env(format!("ANCHORE_EVENTS__{door}__PORT"), "0");
-    }
+    any_ports(&mut command);
     command
 }
 

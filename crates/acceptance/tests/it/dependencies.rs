@@ -30,12 +30,19 @@ const EDGES: &[(&str, &[&str])] = &[
     ("catalog", &["cause", "emitter", "event", "oci-registry", "outbound", "service"]),
     ("events-store", &["accounts", "bus", "cause", "database", "emitter", "event", "proto", "service"]),
     ("gateway", &["proto", "service"]),
+    ("notifier", &["accounts", "bus", "cause", "database", "emitter", "event", "outbound", "proto", "service"]),
+    ("policy-engine", &["accounts", "cause", "database", "emitter", "event", "outbound", "proto", "service"]),
+    (
+        "analyzer",
+        &["accounts", "bus", "cause", "database", "emitter", "event", "oci-registry", "outbound", "proto", "service"],
+    ),
     // Programs: nobody depends on them.
     ("cli", &["contract", "event", "proto"]),
     (
         "server",
         &[
             "accounts",
+            "analyzer",
             "bus",
             "bus-local",
             "bus-nats",
@@ -45,8 +52,11 @@ const EDGES: &[(&str, &[&str])] = &[
             "event",
             "events-store",
             "gateway",
+            "notifier",
             "outbound",
             "outbox",
+            "policy-engine",
+            "proto",
             "service",
         ],
     ),

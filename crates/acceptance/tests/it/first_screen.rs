@@ -6,7 +6,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::harness::{DEADLINE, Output, Process, client_program, eventually, holds, run, server_program};
+use crate::harness::{DEADLINE, Output, Process, any_ports, client_program, eventually, holds, run, server_program};
 
 /// A folder in which somebody starts the server.
 struct Folder {
@@ -22,9 +22,7 @@ impl Folder {
     fn start(&self, arguments: &[&str]) -> Process {
         let mut command = Command::new(server_program());
         command.args(arguments).env_clear().current_dir(self.directory.path());
-        for door in ["ADMIN", "SERVICES__GATEWAY", "SERVICES__EVENTS_STORE"] {
-            command.env(format!("ANCHORE_EVENTS__{door}__PORT"), "0");
-        }
+        any_ports(&mut command);
         Process::start(&mut command, self.directory.path(), "server")
     }
 
@@ -112,9 +110,7 @@ fn a_chosen_password_is_not_shown() {
     let folder = Folder::new();
     let mut command = Command::new(server_program());
     command.env_clear().env("ANCHORE_ADMIN_PASSWORD", "chosen").current_dir(folder.directory.path());
-    for door in ["ADMIN", "SERVICES__GATEWAY", "SERVICES__EVENTS_STORE"] {
-        command.env(format!("ANCHORE_EVENTS__{door}__PORT"), "0");
-    }
+    any_ports(&mut command);
     let mut server = Process::start(&mut command, folder.directory.path(), "server");
     let screen = screen(&mut server);
     assert!(!screen.contains("chosen") && !server.stderr().contains("chosen"), "{screen}");

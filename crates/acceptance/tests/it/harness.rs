@@ -20,7 +20,7 @@ pub use certificates::{Authority, Identity};
 pub use cli::{ADMIN, ALICE, BOB, CAROL, Client, Output, User, id_in, run};
 pub use eventually::{DEADLINE, eventually, holds};
 pub use http::http_get;
-pub use port::free_port;
+pub use port::{any_ports, free_port};
 pub use process::Process;
 pub use program::{client_program, server_program};
 pub use random::Random;

@@ -4,16 +4,17 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::harness::{
-    ADMIN, Authority, Client, DEADLINE, Process, event, eventually, free_port, holds, id_of, run, server_program,
+    ADMIN, Authority, Client, DEADLINE, Process, any_ports, event, eventually, free_port, holds, id_of, run,
+    server_program,
 };
 
 /// `anchore-events`, in one process, with the configuration of `folder`.
 fn server(folder: &Path, admin_port: u16, gateway_port: u16, arguments: &[&str]) -> Command {
     let mut command = Command::new(server_program());
     command.args(arguments).env_clear().env("ANCHORE_ADMIN_PASSWORD", ADMIN.password).current_dir(folder);
+    any_ports(&mut command);
     command.env("ANCHORE_EVENTS__ADMIN__PORT", admin_port.to_string());
     command.env("ANCHORE_EVENTS__SERVICES__GATEWAY__PORT", gateway_port.to_string());
-    command.env("ANCHORE_EVENTS__SERVICES__EVENTS_STORE__PORT", "0");
     command
 }
 

@@ -55,7 +55,7 @@ fn outgoing(id: impl Into<String>, payload_bytes: usize) -> Outgoing {
 }
 
 async fn reader(bus: &LocalBus, name: &'static str) -> Arc<dyn Consumer> {
-    let spec = ConsumerSpec { name, ack_wait: Duration::from_mins(1), unsettled_max: 5000 };
+    let spec = ConsumerSpec { name, reads: None, ack_wait: Duration::from_mins(1), unsettled_max: 5000 };
     bus.consumer(&spec).await.expect("a consumer")
 }
 
@@ -230,6 +230,8 @@ async fn a_closed_bus_answers_that_it_is_closed() {
     assert!(matches!(waiting.await.unwrap(), Err(BusError::Unavailable(_))));
     assert!(matches!(bus.publish(vec![outgoing("a", 1)]).await[0], Err(BusError::Unavailable(_))));
     assert!(matches!(bus.check().await, Err(BusError::Unavailable(_))));
-    assert!(bus.consumer(&ConsumerSpec { name: "x", ack_wait: DEADLINE, unsettled_max: 1 }).await.is_err());
+    assert!(
+        bus.consumer(&ConsumerSpec { name: "x", reads: None, ack_wait: DEADLINE, unsettled_max: 1 }).await.is_err()
+    );
     bus.close().await;
 }

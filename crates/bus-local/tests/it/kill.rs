@@ -60,7 +60,7 @@ async fn confirmed_messages_survive_kill_9() {
         assert!(fresh >= round * 300, "the process ended by itself after {fresh} messages");
     }
     let bus = LocalBus::open(&directory.path().join(FILE), LocalBusConfig::default()).await.expect("an open bus");
-    let spec = ConsumerSpec { name: "store", ack_wait: Duration::from_mins(1), unsettled_max: 1000 };
+    let spec = ConsumerSpec { name: "store", reads: None, ack_wait: Duration::from_mins(1), unsettled_max: 1000 };
     let consumer = bus.consumer(&spec).await.expect("a consumer");
     loop {
         let messages = consumer.fetch(1000, Duration::ZERO).await.expect("fetched");

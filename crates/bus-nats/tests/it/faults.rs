@@ -23,7 +23,7 @@ fn outgoing(id: &str, payload_bytes: usize) -> Outgoing {
 }
 
 async fn reader(bus: &NatsBus, ack_wait: Duration) -> Arc<dyn Consumer> {
-    bus.consumer(&ConsumerSpec { name: "store", ack_wait, unsettled_max: 1000 }).await.expect("a consumer")
+    bus.consumer(&ConsumerSpec { name: "store", reads: None, ack_wait, unsettled_max: 1000 }).await.expect("a consumer")
 }
 
 async fn publish_one(bus: &NatsBus, id: &str) -> Result<(), BusError> {
@@ -71,7 +71,7 @@ async fn a_service_may_start_before_its_server() {
     assert!(matches!(error, BusError::Unavailable(_)), "{text}");
     assert!(text.contains(&format!("127.0.0.1:{}", server.port())) && text.contains("refused"), "{text}");
     assert!(matches!(bus.check().await, Err(BusError::Unavailable(_))));
-    let spec = ConsumerSpec { name: "store", ack_wait: DEADLINE, unsettled_max: 10 };
+    let spec = ConsumerSpec { name: "store", reads: None, ack_wait: DEADLINE, unsettled_max: 10 };
     assert!(matches!(bus.consumer(&spec).await, Err(BusError::Unavailable(_))));
     server.restart();
     publish_eventually(&bus, "a").await;

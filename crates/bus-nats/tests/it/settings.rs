@@ -43,7 +43,7 @@ async fn a_new_stream_keeps_what_was_acknowledged() {
     let max_age = Some(Duration::from_hours(1));
     publish(config(&server, StreamConfig { max_age, ..StreamConfig::default() })).await.expect("published");
     let found = stream_config(&server).await;
-    assert_eq!(found.subjects, ["events.v1.>"]);
+    assert_eq!(found.subjects, ["events.v1.>", "jobs.v1.analysis.>"]);
     assert_eq!((found.storage, found.retention), (StorageType::File, RetentionPolicy::Limits));
     assert_eq!((found.discard, found.max_messages, found.max_messages_per_subject), (DiscardPolicy::New, -1, -1));
     assert_eq!((found.max_bytes, found.num_replicas), (2 * 1024 * 1024 * 1024, 1));
@@ -63,7 +63,7 @@ async fn an_existing_stream_gets_our_settings_and_keeps_the_others() {
     context(&server).await.create_stream(existing).await.expect("a stream");
     publish(config(&server, StreamConfig::default())).await.expect("published");
     let found = stream_config(&server).await;
-    assert_eq!(found.subjects, ["other.>", "events.v1.>"]);
+    assert_eq!(found.subjects, ["other.>", "events.v1.>", "jobs.v1.analysis.>"]);
     assert_eq!(found.description.as_deref(), Some("an operator's"));
     assert_eq!((found.discard, found.max_bytes), (DiscardPolicy::New, 2 * 1024 * 1024 * 1024));
 }
@@ -100,7 +100,8 @@ async fn what_the_server_cannot_give_is_named() {
 async fn an_existing_consumer_gets_our_settings_or_is_named() {
     let server = NatsServer::start();
     let bus = NatsBus::connect(config(&server, StreamConfig::default())).await.expect("a bus");
-    let spec = |name, unsettled_max| ConsumerSpec { name, ack_wait: Duration::from_secs(9), unsettled_max };
+    let spec =
+        |name, unsettled_max| ConsumerSpec { name, reads: None, ack_wait: Duration::from_secs(9), unsettled_max };
     bus.consumer(&spec("store", 10)).await.expect("a consumer");
     bus.consumer(&spec("store", 20)).await.expect("the same consumer");
     let stream = context(&server).await.get_stream("EVENTS").await.expect("a stream");

@@ -9,9 +9,10 @@ use tokio::time::Instant;
 
 use super::Candidate;
 use super::steps::{
-    BATCH, GLANCE, LONG, SHORT, assert_nothing_comes, drain, ids, ids_of, open, publish, settle, take, take_at_most,
+    BATCH, GLANCE, LONG, SHORT, assert_nothing_comes, drain, ids, ids_of, open, publish, receipts, settle, take,
+    take_at_most,
 };
-use crate::{ConsumerSpec, Verdict};
+use crate::{ConsumerSpec, Outgoing, Topic, Verdict};
 
 pub async fn messages_come_in_the_order_they_were_added(candidate: impl Candidate) {
     let bus = candidate.bus();
@@ -29,6 +30,31 @@ pub async fn each_consumer_gets_every_message(candidate: impl Candidate) {
     let notifier = open(&bus, "notifier", LONG).await;
     assert_eq!(drain(&store, 50).await, ids(0..50));
     assert_eq!(drain(&notifier, 50).await, ids(0..50));
+}
+
+pub async fn a_consumer_of_one_topic_gets_that_topic_alone(candidate: impl Candidate) {
+    let bus = candidate.bus();
+    let spec = |name, reads| ConsumerSpec { name, reads, ack_wait: LONG, unsettled_max: 1000 };
+    let job = |id: &String| Outgoing {
+        subject: format!("{}.queue", Topic::AnalysisJobs.prefix()),
+        id: format!("job-{id}"),
+        payload: Vec::new(),
+    };
+    // Topics that interleave, with long runs of the other one on either side.
+    for (number, part) in ids(0..300).chunks(60).enumerate() {
+        publish(&bus, part).await;
+        receipts(&bus, part.iter().take(number).map(job).collect()).await;
+    }
+    let jobs = bus.consumer(&spec("jobs", Some(Topic::AnalysisJobs))).await.expect("a consumer");
+    let events = bus.consumer(&spec("events", Some(Topic::Events))).await.expect("a consumer");
+    let everything = bus.consumer(&spec("everything", None)).await.expect("a consumer");
+    assert_eq!(drain(&events, 300).await, ids(0..300));
+    let taken = drain(&jobs, 10).await;
+    assert!(taken.iter().all(|id| id.starts_with("job-")), "{taken:?}");
+    assert_nothing_comes(&jobs).await;
+    assert_eq!(drain(&everything, 310).await.len(), 310);
+    receipts(&bus, vec![job(&"last".to_owned())]).await;
+    assert_eq!(drain(&jobs, 1).await, ["job-last"]);
 }
 
 pub async fn openings_of_one_name_share_the_messages(candidate: impl Candidate) {
@@ -57,7 +83,7 @@ pub async fn openings_of_one_name_share_the_messages(candidate: impl Candidate) 
 
 pub async fn no_more_than_unsettled_max_are_delivered_until_some_are_settled(candidate: impl Candidate) {
     let bus = candidate.bus();
-    let spec = ConsumerSpec { name: "store", ack_wait: LONG, unsettled_max: 10 };
+    let spec = ConsumerSpec { name: "store", reads: None, ack_wait: LONG, unsettled_max: 10 };
     let consumer = bus.consumer(&spec).await.expect("a consumer");
     publish(&bus, &ids(0..25)).await;
     let first = take(&consumer, 10).await;

@@ -9,7 +9,7 @@ use super::steps::{
     BATCH, LONG, assert_nothing_comes, drain, eventually, ids, ids_of, open, outgoing, publish, receipts, settle,
     take_at_most,
 };
-use crate::{BusError, ConsumerSpec, Outgoing, PAYLOAD_BYTES_MAX, Receipt, SUBJECT_PREFIX, Verdict};
+use crate::{BusError, ConsumerSpec, Outgoing, PAYLOAD_BYTES_MAX, Receipt, Topic, Verdict};
 
 pub async fn each_message_has_a_result_of_its_own(candidate: impl Candidate) {
     let bus = candidate.bus();
@@ -17,7 +17,7 @@ pub async fn each_message_has_a_result_of_its_own(candidate: impl Candidate) {
         Outgoing { payload: vec![0; PAYLOAD_BYTES_MAX + 1], ..outgoing("too-large") },
         outgoing("two words"),
         outgoing(""),
-        Outgoing { subject: format!("{SUBJECT_PREFIX}.a.*"), ..outgoing("wildcard") },
+        Outgoing { subject: format!("{}.a.*", Topic::Events.prefix()), ..outgoing("wildcard") },
         Outgoing { subject: "elsewhere".into(), ..outgoing("elsewhere") },
     ];
     for unfit in unfit {
@@ -73,7 +73,7 @@ pub async fn the_largest_payload_arrives_whole(candidate: impl Candidate) {
 
 pub async fn five_thousand_messages_arrive_complete_and_in_order(candidate: impl Candidate) {
     let bus = candidate.bus();
-    let spec = ConsumerSpec { name: "store", ack_wait: LONG, unsettled_max: 2000 };
+    let spec = ConsumerSpec { name: "store", reads: None, ack_wait: LONG, unsettled_max: 2000 };
     let consumer = bus.consumer(&spec).await.expect("a consumer");
     let publishing = {
         let bus = Arc::clone(&bus);

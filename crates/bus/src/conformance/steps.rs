@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-use crate::{Bus, BusError, Consumer, ConsumerSpec, Message, Outgoing, Receipt, SUBJECT_PREFIX, Settlement, Verdict};
+use crate::{Bus, BusError, Consumer, ConsumerSpec, Message, Outgoing, Receipt, Settlement, Topic, Verdict};
 
 /// Nothing here takes this long; over it the bus has forgotten something.
 pub(super) const DEADLINE: Duration = Duration::from_secs(30);
@@ -31,7 +31,11 @@ pub(super) fn ids_of(messages: &[Message]) -> Vec<String> {
 }
 
 pub(super) fn outgoing(id: &str) -> Outgoing {
-    Outgoing { subject: format!("{SUBJECT_PREFIX}.admin.info.test.made"), id: id.to_owned(), payload: id.into() }
+    Outgoing {
+        subject: format!("{}.admin.info.test.made", Topic::Events.prefix()),
+        id: id.to_owned(),
+        payload: id.into(),
+    }
 }
 
 /// Publishes one message for each ID, all of them new.
@@ -53,7 +57,7 @@ pub(super) async fn receipts(bus: &Arc<dyn Bus>, outgoing: Vec<Outgoing>) -> Vec
 }
 
 pub(super) async fn open(bus: &Arc<dyn Bus>, name: &'static str, ack_wait: Duration) -> Arc<dyn Consumer> {
-    let spec = ConsumerSpec { name, ack_wait, unsettled_max: 1000 };
+    let spec = ConsumerSpec { name, reads: Some(Topic::Events), ack_wait, unsettled_max: 1000 };
     eventually(|| bus.consumer(&spec), Result::is_ok).await.expect("a consumer")
 }
 

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use event::Level;
 use service::config::Section;
-use service::door::ListenAddress;
 
 const DAY: Duration = Duration::from_hours(24);
 const SECOND: Duration = Duration::from_secs(1);
@@ -48,11 +47,9 @@ fn read_webhook_defaults(section: &mut Section) {
     section.flag("ssl_verify", true);
 }
 
-/// `services.notifier`, `services.policy_engine` and `services.analyzer`.
-pub fn read_services(services: &mut Section) -> Vec<String> {
+/// The rest of `services.notifier`.
+pub fn read_notifier(notifier: &mut Section) -> Vec<String> {
     let mut later = Vec::new();
-    let mut notifier = services.section("notifier");
-    read_door(&mut notifier, 8230);
     notifier.texts("allow_private_networks");
     for mut endpoint in notifier.sections("endpoints") {
         endpoint.text("name");
@@ -68,10 +65,12 @@ pub fn read_services(services: &mut Section) -> Vec<String> {
         later.push(format!("{}: this release has no notifier, nothing is sent", endpoint.path_of("url")));
         endpoint.finish();
     }
-    notifier.finish();
+    later
+}
 
-    let mut policy_engine = services.section("policy_engine");
-    read_door(&mut policy_engine, 8232);
+/// The rest of `services.policy_engine`.
+pub fn read_policy_engine(policy_engine: &mut Section) -> Vec<String> {
+    let mut later = Vec::new();
     let mut timers = policy_engine.section("cycle_timers");
     timers.span("feed_sync", Duration::from_hours(6), SECOND..=30 * DAY);
     timers.ignore(&["feed_sync_checker", "grypedb_sync"]);
@@ -84,17 +83,10 @@ pub fn read_services(services: &mut Section) -> Vec<String> {
         later.push(format!("{}: this release has no policy-engine, nothing is synced", feed.path_of("url")));
         feed.finish();
     }
-    policy_engine.finish();
-
-    let mut analyzer = services.section("analyzer");
-    read_door(&mut analyzer, 8233);
-    analyzer.number("max_jobs", 1, 1..=64);
-    analyzer.finish();
     later
 }
 
-fn read_door(section: &mut Section, port: u16) {
-    ListenAddress::read(section, port);
-    section.text("url");
-    section.ignore(&["enabled", "require_auth", "endpoint_hostname", "cycle_timer_seconds"]);
+/// The rest of `services.analyzer`.
+pub fn read_analyzer(analyzer: &mut Section) {
+    analyzer.number("max_jobs", 1, 1..=64);
 }

@@ -1,6 +1,7 @@
 //! Ports for the programs under test.
 
 use std::net::{Ipv4Addr, TcpListener};
+use std::process::Command;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 /// Above the range from which the system takes the ports of outgoing connections, and away from that of the fixtures:
@@ -18,4 +19,13 @@ pub fn free_port() -> u16 {
         .map(|_| FIRST + (start + NEXT.fetch_add(1, Ordering::Relaxed) % COUNT) % COUNT)
         .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
         .expect("one of thousands of ports is free")
+}
+
+/// Has the system choose every port of a server that is started by `command`: the usual ones may be somebody else's.
+pub fn any_ports(command: &mut Command) {
+    let services = ["GATEWAY", "EVENTS_STORE", "NOTIFIER", "CATALOG", "POLICY_ENGINE", "ANALYZER"];
+    for service in services {
+        command.env(format!("ANCHORE_EVENTS__SERVICES__{service}__PORT"), "0");
+    }
+    command.env("ANCHORE_EVENTS__ADMIN__PORT", "0");
 }

@@ -23,8 +23,10 @@ impl Shape {
         match self {
             // Without a name, all of them.
             Self::LocalTogether | Self::NatsTogether => &[&[]],
-            Self::LocalApart => &[&["events-store", "catalog"], &["gateway"]],
-            Self::NatsApart => &[&["events-store"], &["catalog"], &["gateway"]],
+            Self::LocalApart => &[&["events-store", "notifier", "catalog", "policy-engine", "analyzer"], &["gateway"]],
+            Self::NatsApart => {
+                &[&["events-store"], &["notifier"], &["catalog"], &["policy-engine"], &["analyzer"], &["gateway"]]
+            }
         }
     }
 }

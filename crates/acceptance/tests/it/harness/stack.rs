@@ -1,5 +1,6 @@
 //! The system, running.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 use std::process::Command;
@@ -37,9 +38,12 @@ pub struct Stack {
     pub postgres: Option<PostgresServer>,
     directory: TempDir,
     environment: Vec<(String, String)>,
-    gateway_port: u16,
-    store_port: u16,
+    /// Of each service.
+    ports: BTreeMap<&'static str, u16>,
 }
+
+/// Every service, the public door first.
+const SERVICES: [&str; 6] = ["gateway", "events-store", "notifier", "catalog", "policy-engine", "analyzer"];
 
 /// One process.
 struct Member {
@@ -78,7 +82,7 @@ impl StackBuilder {
         environment.push(("CAROL_PASSWORD".to_owned(), CAROL.password.to_owned()));
         let members = self.shape.processes().iter();
         let members = members.map(|services| Member { services, admin_port: 0, process: None }).collect();
-        let mut stack = Stack { members, nats, postgres, directory, environment, gateway_port: 0, store_port: 0 };
+        let mut stack = Stack { members, nats, postgres, directory, environment, ports: BTreeMap::new() };
         for _ in 0..PORTS_TRIED_MAX {
             stack.choose_ports();
             let config = stack.config(self.shape, database.as_deref(), &self.catalog);
@@ -107,12 +111,12 @@ impl Stack {
 
     /// The public door.
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}/v1", self.gateway_port)
+        format!("http://127.0.0.1:{}/v1", self.ports["gateway"])
     }
 
     /// The store's own door.
     pub fn store_url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.store_port)
+        format!("http://127.0.0.1:{}", self.ports["events-store"])
     }
 
     pub fn client(&self, user: User) -> Client {
@@ -183,8 +187,7 @@ impl Stack {
     }
 
     fn choose_ports(&mut self) {
-        self.gateway_port = free_port();
-        self.store_port = free_port();
+        self.ports = SERVICES.iter().map(|service| (*service, free_port())).collect();
         for member in &mut self.members {
             member.admin_port = free_port();
         }
@@ -245,24 +248,27 @@ accounts:
   - {{name: {bob}, role: read, password_file: '{bob_file}'}}
   - {{name: {carol}, role: write, password_env: CAROL_PASSWORD}}
 services:
-  gateway: {{port: {gateway_port}}}
-  catalog: {{port: 0, cycle_timers: {{repo_watcher: 1s}}, {catalog}}}
 ",
             admin = ADMIN.name,
             alice = ALICE.name,
             bob = BOB.name,
             bob_file = bob.display(),
             carol = CAROL.name,
-            gateway_port = self.gateway_port,
         );
-        let store_port = self.store_port;
         let mut add = |line: &str| writeln!(config, "{line}").expect("a String can be written to");
-        match shape {
-            // On one host the gateway finds the store by its port; the URL is for other hosts.
-            Shape::NatsApart => {
-                add(&format!("  events_store: {{port: {store_port}, url: 'http://127.0.0.1:{store_port}'}}"));
-            }
-            _ => add(&format!("  events_store: {{port: {store_port}}}")),
+        for (service, port) in &self.ports {
+            let section = service.replace('-', "_");
+            // On one host the gateway finds the others by their ports; the URL is for other hosts.
+            let url = match (*service, shape) {
+                ("gateway", _) => String::new(),
+                (_, Shape::NatsApart) => format!("url: 'http://127.0.0.1:{port}', "),
+                _ => String::new(),
+            };
+            let own = match *service {
+                "catalog" => format!("cycle_timers: {{repo_watcher: 1s}}, {catalog}"),
+                _ => String::new(),
+            };
+            add(&format!("  {section}: {{port: {port}, {url}{own}}}"));
         }
         if let Some(nats) = &self.nats {
             add(&format!("bus: {{kind: nats, url: '{}', stream: {{max_bytes: 1073741824}}}}", nats.url()));

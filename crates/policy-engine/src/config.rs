@@ -1,0 +1,20 @@
+//! The `services.policy_engine` section.
+
+use service::config::Section;
+use service::door::ListenAddress;
+
+/// The port unless another is configured (design 3.2).
+const PORT: u16 = 8232;
+
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub address: ListenAddress,
+}
+
+impl Config {
+    /// Reads `services.policy_engine`.
+    pub fn read(section: &mut Section) -> Self {
+        section.ignore(&["enabled", "require_auth", "endpoint_hostname", "cycle_timer_seconds"]);
+        Self { address: ListenAddress::read(section, PORT) }
+    }
+}

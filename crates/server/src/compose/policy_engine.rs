@@ -1,0 +1,28 @@
+//! The policy-engine.
+
+use anyhow::anyhow;
+use policy_engine::{Metrics, PolicyEngine, PolicyEngineError};
+
+use super::{Bound, at, chain};
+use crate::config::Config;
+use crate::ground::Ground;
+use crate::service_name::ServiceName;
+
+const SERVICE: ServiceName = ServiceName::PolicyEngine;
+
+pub async fn bind(config: &Config, ground: &Ground) -> anyhow::Result<Bound> {
+    let stands_on = policy_engine::Ground {
+        database: ground.database.clone(),
+        emitter: ground.emitter(SERVICE)?,
+        clock: ground.clock.clone(),
+        accounts: ground.accounts.clone(),
+        readiness: ground.readiness.clone(),
+    };
+    let metrics = ground.register(Metrics::register);
+    let bound = PolicyEngine::bind(config.policy_engine.clone(), config.tls.as_ref(), stands_on, metrics).await;
+    let policy_engine = bound.map_err(|PolicyEngineError::Door(error)| at(&SERVICE.section(), &error))?;
+    let migrate = config.migrate;
+    Ok(Bound::new(SERVICE, policy_engine.address(), move |stop| async move {
+        policy_engine.run(migrate, stop).await.map_err(|error| anyhow!(chain(&error)))
+    }))
+}
