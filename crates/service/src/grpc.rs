@@ -12,7 +12,9 @@ use tonic_reflection::server::Builder as Reflection;
 use crate::door::{Door, DoorError, ListenAddress, TlsConfig};
 use crate::readiness::Readiness;
 
-const HEALTH_SERVICE: &str = "grpc.health.v1.Health";
+const HEALTH: &str = "grpc.health.v1.Health";
+const REFLECTION_V1: &str = "grpc.reflection.v1.ServerReflection";
+const REFLECTION_V1ALPHA: &str = "grpc.reflection.v1alpha.ServerReflection";
 
 /// A gRPC server that holds its port.
 pub struct GrpcDoor {
@@ -79,15 +81,15 @@ impl GrpcServer {
 
     /// The router, and the health to be kept by [`GrpcHealth::keep`].
     pub fn build(mut self) -> (Router, GrpcHealth) {
-        let reflection = || {
-            let names = self.followed.iter().map(|(name, _)| *name).chain([HEALTH_SERVICE]);
+        let reflection = |own_name| {
+            let names = self.followed.iter().map(|(name, _)| *name).chain([HEALTH, own_name]);
             let reflection = Reflection::configure()
                 .register_encoded_file_descriptor_set(self.descriptors)
                 .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
             names.fold(reflection, Reflection::with_service_name)
         };
-        let v1 = reflection().build_v1().expect("descriptors of our own build are valid");
-        let v1alpha = reflection().build_v1alpha().expect("descriptors of our own build are valid");
+        let v1 = reflection(REFLECTION_V1).build_v1().expect("descriptors of our own build are valid");
+        let v1alpha = reflection(REFLECTION_V1ALPHA).build_v1alpha().expect("descriptors of our own build are valid");
         self.routes.add_service(v1).add_service(v1alpha);
         let health = GrpcHealth { reporter: self.health, followed: self.followed };
         (self.routes.routes().into_axum_router(), health)

@@ -165,9 +165,9 @@ fn an_account_without_a_password_is_refused_and_no_secret_is_shown() {
 #[test]
 fn a_service_that_there_is_not_is_a_usage_error() {
     let folder = Folder::with("");
-    let parts = ["policy-engine", "catalog", "events-store", "gateway"];
-    folder.run(&["run", "policy-engine"]).refused(USAGE_CODE, &parts);
-    folder.run(&["health", "policy-engine"]).refused(USAGE_CODE, &parts);
+    let parts = ["apiext", "catalog", "policy-engine", "analyzer", "events-store", "notifier", "gateway"];
+    folder.run(&["run", "apiext"]).refused(USAGE_CODE, &parts);
+    folder.run(&["health", "apiext"]).refused(USAGE_CODE, &parts);
     folder.run(&["start"]).refused(USAGE_CODE, &["start"]);
     assert!(!folder.data().exists());
 }
