@@ -8,6 +8,7 @@
 //!
 //! Relies on `proto` for the encoding. Deliberately knows neither NATS nor SQLite, nor what consumers do.
 
+mod analysis_job;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod event_bus;
@@ -15,6 +16,7 @@ mod notes;
 mod seam;
 mod subject;
 
+pub use analysis_job::{AnalysisJob, AnalysisJobError, AnalysisJobPublisher};
 pub use event_bus::{EventConsumer, EventMessage, EventPublisher, Fetched, Unreadable};
 pub use notes::{Notes, STORED, StoredNote};
 pub use seam::{

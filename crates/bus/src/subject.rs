@@ -42,7 +42,7 @@ pub fn event_subject(event: &Event) -> String {
 }
 
 /// One subject token; an absent value is `_`.
-fn token(text: &str) -> String {
+pub(crate) fn token(text: &str) -> String {
     let plain = |character: char| character.is_ascii_alphanumeric() || "-_@+".contains(character);
     let token: String = text.chars().map(|character| if plain(character) { character } else { '_' }).collect();
     if token.is_empty() { "_".to_owned() } else { token }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use cause::Cause;
-use http::HeaderMap;
+use http::{HeaderMap, Method};
 use reqwest::Url;
 use tracing::warn;
 
@@ -99,7 +100,17 @@ impl Client {
     /// # Errors
     /// There is no answer.
     pub async fn get(&self, url: &Url, headers: HeaderMap) -> Result<Answer, Cause> {
-        let sent = self.client.get(url.clone()).headers(headers).send().await;
+        self.send(Method::GET, url, headers, Bytes::new()).await
+    }
+
+    /// Sends a request and returns as soon as the head of the answer is there, whatever its status.
+    ///
+    /// # Errors
+    /// There is no answer.
+    pub async fn send(&self, method: Method, url: &Url, headers: HeaderMap, body: Bytes) -> Result<Answer, Cause> {
+        let request = self.client.request(method, url.clone()).headers(headers);
+        let request = if body.is_empty() { request } else { request.body(body) };
+        let sent = request.send().await;
         match sent {
             Ok(response) => Ok(Answer::new(response, Arc::clone(&self.transport))),
             Err(error) => Err(self.cause(error, url).await),

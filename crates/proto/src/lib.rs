@@ -10,6 +10,14 @@ pub mod events {
     }
 }
 
+/// Generated from `proto/`; documented there.
+#[allow(missing_docs, unused_qualifications, clippy::all, clippy::pedantic, reason = "generated code")]
+pub mod jobs {
+    pub mod v1 {
+        tonic::include_proto!("jobs.v1");
+    }
+}
+
 mod event_conversion;
 mod filter_conversion;
 mod payload;
