@@ -83,16 +83,16 @@ impl Watch {
     async fn conclude(&mut self, outcome: Outcome) {
         match outcome {
             Outcome::HeldBack => self.surroundings.metrics.count(ListingResult::HeldBack),
-            Outcome::Listed(listing) => self.succeeded(listing),
+            Outcome::Listed(listing) => self.succeeded(&listing),
             Outcome::Failed(failure) => self.failed(failure).await,
         }
     }
 
-    fn succeeded(&mut self, listing: Listing) {
+    fn succeeded(&mut self, listing: &Listing) {
         self.surroundings.metrics.count(ListingResult::Listed);
-        self.surroundings.board.succeeded(self.index, self.surroundings.clock.now(), listing.tags);
+        self.surroundings.board.succeeded(self.index, self.surroundings.clock.now(), listing.tags.len());
         let repository = &self.session.repository.name;
-        let Listing { tags, pages } = listing;
+        let (tags, pages) = (listing.tags.len(), listing.pages);
         match self.recurrence.succeeded() {
             Success::First => info!(%repository, tags, pages, "repository reachable, {tags} tags"),
             Success::Again(failing) => info!(

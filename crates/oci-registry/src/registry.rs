@@ -1,5 +1,6 @@
 //! One registry: the client that reaches it, and what all its repositories share.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ pub struct Registry {
     pub turns: Semaphore,
     pub(crate) clock: Arc<dyn Clock>,
     held_until: Mutex<Option<Timestamp>>,
+    /// Whether it was found to answer no HEAD, so that it is not asked in vain before every GET.
+    has_no_head: AtomicBool,
 }
 
 impl Registry {
@@ -38,7 +41,7 @@ impl Registry {
     ) -> Result<Self, ClientError> {
         let settings = Settings {
             ca_file: Some(format!("`ca_file` of the entry for {name} in services.catalog.registries")),
-            insecure: Some("`insecure: true` for the repository in services.catalog.repositories".to_owned()),
+            insecure: Some("`insecure: true` for the repository in services.catalog.repositories, or `--insecure` on a command line".to_owned()),
             request_timeout: Some("`services.catalog.request_timeout`".to_owned()),
         };
         let credentials = entry.and_then(|entry| entry.credentials.clone());
@@ -62,6 +65,7 @@ impl Registry {
             turns: Semaphore::new(REQUESTS_AT_ONCE_PER_REGISTRY_MAX),
             clock,
             held_until: Mutex::new(None),
+            has_no_head: AtomicBool::new(false),
         })
     }
 
@@ -69,6 +73,14 @@ impl Registry {
     pub fn hold(&self, until: Timestamp) {
         let mut held_until = self.held_until.lock().unwrap_or_else(PoisonError::into_inner);
         *held_until = (*held_until).max(Some(until));
+    }
+
+    pub(crate) fn answers_head(&self) -> bool {
+        !self.has_no_head.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn note_no_head(&self) {
+        self.has_no_head.store(true, Ordering::Relaxed);
     }
 
     /// Until when nothing may be asked, if that is later than now.
