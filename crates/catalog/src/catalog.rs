@@ -1,13 +1,12 @@
 //! The service: one watch per repository.
 
 use std::collections::BTreeMap;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
 use emitter::Emitter;
 use event::Clock;
-use oci_registry::{Registry, RegistryName, Session};
+use oci_registry::{Registry, RegistryName, Session, random_fraction};
 use outbound::ClientError;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -90,23 +89,5 @@ impl Catalog {
         }
         // With nothing to watch there is still a service, which ends when it is told to.
         stop.cancelled().await;
-    }
-}
-
-/// From 0 to 1. Every hasher of the standard library begins with a random key, which is chance enough for a delay.
-fn random_fraction() -> f64 {
-    let random = u32::try_from(RandomState::new().hash_one(0) >> 32).expect("half of a 64-bit number");
-    f64::from(random) / f64::from(u32::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_random_fraction_is_within_a_cycle_and_varies() {
-        let fractions: Vec<f64> = (0..100).map(|_| random_fraction()).collect();
-        assert!(fractions.iter().all(|fraction| (0.0..=1.0).contains(fraction)), "{fractions:?}");
-        assert!(fractions.iter().any(|fraction| *fraction < 0.5) && fractions.iter().any(|fraction| *fraction > 0.5));
     }
 }

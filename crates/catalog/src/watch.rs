@@ -71,12 +71,8 @@ impl Watch {
         }
         match list(&mut self.session).await {
             Ok(listing) => Outcome::Listed(listing),
-            Err(failure) => {
-                if let Some(until) = failure.retry_at {
-                    registry.hold(until);
-                }
-                Outcome::Failed(failure)
-            }
+            Err(failure) if failure.is_held_back => Outcome::HeldBack,
+            Err(failure) => Outcome::Failed(failure),
         }
     }
 

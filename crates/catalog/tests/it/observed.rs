@@ -1,5 +1,6 @@
 //! A catalog that runs, and what can be seen of it.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
@@ -38,6 +39,8 @@ pub struct Settings<'a> {
     /// Registry and file.
     pub ca_file: Option<(&'a str, &'a Path)>,
     pub request_timeout: Option<Duration>,
+    /// The largest there is, unless given: a test's clock stands still.
+    pub requests_per_minute: Option<u16>,
     /// From the start on.
     pub bus_is_down: bool,
 }
@@ -136,14 +139,15 @@ fn read(settings: &Settings<'_>) -> Config {
         writeln!(yaml, "  - {{name: '{name}', account: alice, insecure: {}}}", settings.insecure).unwrap();
     }
     yaml += "registries:\n";
-    if let Some((registry, _)) = settings.password {
-        writeln!(yaml, "  - registry: '{registry}'\n    username: {USERNAME}\n    password_env: PASSWORD").unwrap();
-    }
-    if let Some((registry, file)) = settings.ca_file {
-        if settings.password.is_none() {
-            writeln!(yaml, "  - registry: '{registry}'").unwrap();
+    for registry in registries(settings) {
+        let budget = settings.requests_per_minute.unwrap_or(oci_registry::REQUESTS_PER_MINUTE_MAX);
+        writeln!(yaml, "  - registry: '{registry}'\n    requests_per_minute: {budget}").unwrap();
+        if settings.password.is_some_and(|(name, _)| name == registry) {
+            writeln!(yaml, "    username: {USERNAME}\n    password_env: PASSWORD").unwrap();
         }
-        writeln!(yaml, "    ca_file: '{}'", file.display()).unwrap();
+        if let Some((_, file)) = settings.ca_file.filter(|(name, _)| *name == registry) {
+            writeln!(yaml, "    ca_file: '{}'", file.display()).unwrap();
+        }
     }
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(yaml.as_bytes()).unwrap();
@@ -153,4 +157,10 @@ fn read(settings: &Settings<'_>) -> Config {
     let config = Config::read(document.root());
     document.finish().unwrap();
     config
+}
+
+/// Of every repository, each once.
+fn registries(settings: &Settings<'_>) -> BTreeSet<String> {
+    let names = settings.repositories.iter().map(|name| name.split_once('/').unwrap().0.to_owned());
+    names.collect()
 }
