@@ -37,25 +37,40 @@ impl Budget {
     pub(crate) async fn spend(&self, clock: &dyn Clock) {
         let _first = self.queue.lock().await;
         while let Err(free_at) = self.try_spend(clock.now()) {
-            let micros = free_at.as_micros().saturating_sub(clock.now().as_micros());
-            let wait = Duration::from_micros(u64::try_from(micros).unwrap_or_default());
-            tokio::time::sleep(wait.min(LOOK)).await;
+            wait_until(free_at, clock).await;
         }
+    }
+
+    /// Waits until a request may be sent. Another may be sent first.
+    pub(crate) async fn room(&self, clock: &dyn Clock) {
+        while let Some(free_at) = self.full_until(clock.now()) {
+            wait_until(free_at, clock).await;
+        }
+    }
+
+    fn full_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        // A time to come is left from before the clock was set back.
+        sent.retain(|at| *at <= now && later(*at, MINUTE) > now);
+        let is_full = sent.len() >= usize::from(self.per_minute.get());
+        sent.front().filter(|_| is_full).map(|oldest| later(*oldest, MINUTE))
     }
 
     /// Counts a request, or says when there is room for one.
     fn try_spend(&self, now: Timestamp) -> Result<(), Timestamp> {
-        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
-        // A time to come is left from before the clock was set back.
-        sent.retain(|at| *at <= now && later(*at, MINUTE) > now);
-        match sent.front() {
-            Some(oldest) if sent.len() >= usize::from(self.per_minute.get()) => Err(later(*oldest, MINUTE)),
-            _ => {
-                sent.push_back(now);
-                Ok(())
-            }
+        if let Some(free_at) = self.full_until(now) {
+            return Err(free_at);
         }
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner).push_back(now);
+        Ok(())
     }
+}
+
+/// Until `until`, or until it is time to look at the clock again.
+async fn wait_until(until: Timestamp, clock: &dyn Clock) {
+    let micros = until.as_micros().saturating_sub(clock.now().as_micros());
+    let wait = Duration::from_micros(u64::try_from(micros).unwrap_or_default());
+    tokio::time::sleep(wait.min(LOOK)).await;
 }
 
 #[cfg(test)]

@@ -74,6 +74,11 @@ impl Registry {
         })
     }
 
+    /// Waits until the budget has room for a request, without counting one.
+    pub async fn room(&self) {
+        self.budget.room(&*self.clock).await;
+    }
+
     /// Waits until the budget has room for a request, and counts it.
     ///
     /// # Errors

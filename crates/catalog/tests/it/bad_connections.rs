@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 
+use crate::images;
 use crate::observed::{Observed, Settings};
 use fixtures::Authority;
 use fixtures::{FaultServer, Reaction, answer, page};
@@ -11,7 +12,7 @@ use fixtures::{FaultServer, Reaction, answer, page};
 /// Watches a repository by plain HTTP and returns the first cause.
 async fn first_cause(repository: String) -> (String, serde_json::Value) {
     let settings = Settings { repositories: vec![repository], insecure: true, ..Settings::default() };
-    let mut observed = Observed::start(&settings);
+    let mut observed = Observed::start(&settings).await;
     let cause = observed.next_cause().await;
     observed.stop().await;
     cause
@@ -68,18 +69,20 @@ async fn a_head_without_end_is_too_large() {
 #[tokio::test]
 async fn a_registry_that_hangs_is_a_timeout_and_does_not_hold_up_others() {
     let hanging = FaultServer::plain(|_| Reaction::Hang);
-    let working = FaultServer::plain(|_| page(&["1"], &[]));
+    let working = FaultServer::plain(|head| images::registry(head, &["1"], "an image"));
     let mut observed = Observed::start(&Settings {
         repositories: vec![hanging.repository(), working.repository()],
         insecure: true,
         request_timeout: Some(Duration::from_millis(300)),
         ..Settings::default()
-    });
+    })
+    .await;
     let (code, details) = observed.next_cause().await;
     assert_eq!(code, "timeout");
     assert!(details["msg"].as_str().unwrap().contains("did not answer completely within 300ms"), "{details}");
     assert!(details["cause"]["hint"].as_str().unwrap().contains("services.catalog.request_timeout"), "{details}");
-    assert_eq!(observed.board.repositories()[1].tags, Some(1));
+    let working = observed.roster.statuses().into_iter().find(|(key, _)| key.to_string() == working.repository());
+    assert_eq!(working.unwrap().1.tags, Some(1));
     observed.stop().await;
 }
 
@@ -93,7 +96,7 @@ async fn a_body_that_stops_coming_is_a_timeout() {
         request_timeout: Some(Duration::from_millis(200)),
         ..Settings::default()
     };
-    let mut observed = Observed::start(&settings);
+    let mut observed = Observed::start(&settings).await;
     let (code, details) = observed.next_cause().await;
     assert_eq!((code.as_str(), &details["http_status"]), ("timeout", &200.into()));
     observed.stop().await;
@@ -103,7 +106,7 @@ async fn a_body_that_stops_coming_is_a_timeout() {
 async fn stopping_does_not_wait_for_a_registry_that_hangs() {
     let server = FaultServer::plain(|_| Reaction::Hang);
     let settings = Settings { repositories: vec![server.repository()], insecure: true, ..Settings::default() };
-    let observed = Observed::start(&settings);
+    let observed = Observed::start(&settings).await;
     crate::eventually::eventually("a request", || !server.requests().is_empty()).await;
     observed.stop().await;
 }
