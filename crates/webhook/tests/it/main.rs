@@ -4,4 +4,8 @@
 
 mod example;
 mod formats;
+mod hostile_targets;
+mod networks;
+mod proxies;
+mod resolvers;
 mod sending;
