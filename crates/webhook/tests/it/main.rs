@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on is a test that fails")]
 
+mod certificates;
 mod example;
 mod formats;
 mod hostile_targets;
@@ -9,3 +10,4 @@ mod networks;
 mod proxies;
 mod resolvers;
 mod sending;
+mod tls;
