@@ -11,3 +11,4 @@ mod proxies;
 mod resolvers;
 mod sending;
 mod tls;
+mod verifiers;
