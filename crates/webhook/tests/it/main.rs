@@ -9,6 +9,7 @@ mod hostile_targets;
 mod networks;
 mod proxies;
 mod resolvers;
+mod second_opinions;
 mod sending;
 mod tls;
 mod verifiers;

@@ -14,8 +14,8 @@ use webhook::{Credentials, Format, Notification, Secret, Sender, SenderConfig};
 
 use crate::example::{config, notification, send, vetting};
 
-const PYTHON: [&str; 3] = ["standardwebhooks==1.1.0", "cloudevents==2.2.0", "cryptography>=42"];
-const NODE: [&str; 2] = ["standardwebhooks@1.1.1", "cloudevents@10.0.0"];
+pub const PYTHON: [&str; 3] = ["standardwebhooks==1.1.0", "cloudevents==2.2.0", "cryptography>=42"];
+pub const NODE: [&str; 2] = ["standardwebhooks@1.1.1", "cloudevents@10.0.0"];
 
 const OLD: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const NEW: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD3f3pSZ7sMjM=";
@@ -24,11 +24,11 @@ const FOREIGN: &str = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 const ASYMMETRIC: [&str; 2] =
     ["whsk_nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=", "whsk_TM0Imyj/ltqdtsNG7BFOD1uKMZ81q6Yk2oz27U+4pvs="];
 
-fn cache() -> &'static Path {
+pub fn cache() -> &'static Path {
     Path::new(env!("CARGO_TARGET_TMPDIR"))
 }
 
-fn script(name: &str) -> PathBuf {
+pub fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/verifiers").join(name)
 }
 
