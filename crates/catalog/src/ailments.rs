@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cause::Cause;
 use event::Timestamp;
-use oci_registry::later;
+use outbound::later;
 
 use crate::concern::Concern;
 use crate::recurrence::{Failing, Recurrence, Signature, Success};

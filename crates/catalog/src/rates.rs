@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use event::{AccountName, Timestamp};
-use oci_registry::{RegistryName, later};
+use oci_registry::RegistryName;
+use outbound::later;
 
 use crate::ailments::Ailments;
 use crate::concern::Concern;

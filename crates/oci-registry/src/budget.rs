@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use event::{Clock, Timestamp};
 
-use crate::retry_after::later;
+use outbound::later;
 
 /// Requests to one registry in any minute, unless configured: two a second list a hundred repositories every minute,
 /// and are well below what registries call abuse.

@@ -6,7 +6,7 @@ use event::Timestamp;
 use http::HeaderMap;
 
 use crate::jitter::random_fraction;
-use crate::retry_after::{RETRY_AFTER_MAX, later};
+use outbound::{RETRY_AFTER_MAX, later};
 
 /// A registry that wants fewer requests, and names no time, is left alone for this long; each further time for twice as
 /// long.

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use oci_registry::{Digest, TagName, later};
+use oci_registry::{Digest, TagName};
+use outbound::later;
 use tracing::{debug, warn};
 
 use super::Patrol;

@@ -3,7 +3,8 @@
 use cause::{Cause, CauseCode};
 use emitter::{EmitError, Notice};
 use event::Timestamp;
-use oci_registry::{RegistryFailure, later};
+use oci_registry::RegistryFailure;
+use outbound::later;
 use tracing::{debug, error, warn};
 
 use super::Patrol;

@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use crate::observed::{Observed, PASSWORD, Settings, USERNAME};
-use fixtures::{FaultServer, Reaction, answer};
+use fixtures::{FaultServer, Reply, answer};
 
-async fn first_cause(behaviour: impl Fn(&str) -> Reaction + Send + Sync + 'static) -> (String, Value) {
+async fn first_cause(behaviour: impl Fn(&str) -> Reply + Send + Sync + 'static) -> (String, Value) {
     let server = FaultServer::plain(behaviour);
     let settings = Settings { repositories: vec![server.repository()], insecure: true, ..Settings::default() };
     let mut observed = Observed::start(&settings).await;

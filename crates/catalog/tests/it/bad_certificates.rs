@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::images;
 use crate::observed::{Observed, Settings};
 use fixtures::{Authority, Identity};
-use fixtures::{FaultServer, Reaction, answer, page};
+use fixtures::{FaultServer, Reply, answer, page};
 
 /// Watches a registry with `identity`, trusting `ca_file` if there is one, and returns the first cause.
 async fn first_cause(identity: Identity, ca_file: Option<&Path>) -> Value {
@@ -96,7 +96,7 @@ async fn an_authority_that_is_its_own_server_is_explained() {
 
 #[tokio::test]
 async fn tls_to_a_plain_port_asks_for_insecure() {
-    for reaction in [|| answer("400 Bad Request", &[], "bad request"), || Reaction::Send(b"garbage garbage".to_vec())] {
+    for reaction in [|| answer("400 Bad Request", &[], "bad request"), || Reply::Send(b"garbage garbage".to_vec())] {
         let server = FaultServer::plain(move |_| reaction());
         let settings = Settings { repositories: vec![server.repository()], ..Settings::default() };
         let mut observed = Observed::start(&settings).await;

@@ -1,6 +1,6 @@
 //! Images as a registry of the tests has them.
 
-use fixtures::{Reaction, answer, page, sha256};
+use fixtures::{Reply, answer, page, sha256};
 use serde_json::json;
 
 pub const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -13,7 +13,7 @@ pub fn manifest(content: &str) -> String {
 }
 
 /// A registry that works: it lists `tags`, and has an image under each, the one that `content` makes.
-pub fn registry(head: &str, tags: &[&str], content: &str) -> Reaction {
+pub fn registry(head: &str, tags: &[&str], content: &str) -> Reply {
     if asks_manifest(head) { image(head, &manifest(content)) } else { page(tags, &[]) }
 }
 
@@ -22,7 +22,7 @@ pub fn asks_manifest(head: &str) -> bool {
 }
 
 /// The answer to HEAD or GET of `manifest`.
-pub fn image(head: &str, manifest: &str) -> Reaction {
+pub fn image(head: &str, manifest: &str) -> Reply {
     let digest = format!("Docker-Content-Digest: {}", sha256(manifest.as_bytes()));
     let length = format!("Content-Length: {}", manifest.len());
     let headers = [digest.as_str(), length.as_str(), &format!("Content-Type: {OCI_MANIFEST}")];

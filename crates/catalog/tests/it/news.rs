@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use crate::eventually::eventually;
 use crate::observed::{Observed, Settings};
-use fixtures::{FaultServer, Reaction, answer, page};
+use fixtures::{FaultServer, Reply, answer, page};
 
 /// A server whose behaviour a test changes while it runs.
-fn switchable(behaviours: Vec<fn() -> Reaction>) -> (FaultServer, Arc<AtomicUsize>) {
+fn switchable(behaviours: Vec<fn() -> Reply>) -> (FaultServer, Arc<AtomicUsize>) {
     let switch = Arc::new(AtomicUsize::new(0));
     let position = Arc::clone(&switch);
     let server = FaultServer::plain(move |_| behaviours[position.load(Ordering::SeqCst)]());

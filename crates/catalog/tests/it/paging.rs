@@ -2,13 +2,13 @@
 
 use crate::images;
 use crate::observed::{Observed, Settings};
-use fixtures::{FaultServer, Reaction, answer, page};
+use fixtures::{FaultServer, Reply, answer, page};
 
 async fn watch(server: &FaultServer) -> Observed {
     Observed::start(&Settings { repositories: vec![server.repository()], insecure: true, ..Settings::default() }).await
 }
 
-async fn check(behaviour: fn(&str) -> Reaction, expected: &str, part: &str) {
+async fn check(behaviour: fn(&str) -> Reply, expected: &str, part: &str) {
     let server = FaultServer::plain(behaviour);
     let mut observed = watch(&server).await;
     let (code, details) = observed.next_cause().await;

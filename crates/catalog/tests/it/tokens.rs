@@ -8,13 +8,13 @@ use serde_json::Value;
 use crate::images;
 use crate::observed::{Observed, PASSWORD, Settings, USERNAME, WRONG_PASSWORD};
 use fixtures::Authority;
-use fixtures::{FaultServer, Reaction, answer};
+use fixtures::{FaultServer, Reply, answer};
 
 const BASIC: &str = "authorization: Basic cHVsbGVyOnJpZ2h0LXBhc3N3b3Jk";
 
 /// A registry and its token service in one. The service takes the right password, and nobody without one unless
 /// `is_public`; the registry takes the token `issued-to-USER` with whatever `verdict` says.
-fn registry(is_public: bool, verdict: fn(is_puller: bool) -> Option<Reaction>) -> FaultServer {
+fn registry(is_public: bool, verdict: fn(is_puller: bool) -> Option<Reply>) -> FaultServer {
     let address = Arc::new(OnceLock::new());
     let own = Arc::clone(&address);
     let server = FaultServer::plain(move |head| {
@@ -39,7 +39,7 @@ fn registry(is_public: bool, verdict: fn(is_puller: bool) -> Option<Reaction>) -
     server
 }
 
-fn token(head: &str, is_public: bool) -> Reaction {
+fn token(head: &str, is_public: bool) -> Reply {
     assert!(head.contains("?service=the+registry&scope=repository%3Ateam%2Fapp%3Apull "), "{head}");
     let who = if head.contains(BASIC) { USERNAME } else { "nobody" };
     if who == "nobody" && (head.contains("authorization") || !is_public) {
