@@ -130,11 +130,7 @@ async fn a_database_that_is_away_at_the_start_is_no_reason_not_to_watch() {
     assert_eq!(observed.next_cause().await.0, "unavailable");
     eventually("a listing", || observed.counted("catalog_listings", "ok") > 1).await;
     postgres.restart();
-    let readiness = observed.readiness.clone();
-    eventually("readiness", || readiness.reasons(catalog::SERVICE).is_some_and(|reasons| reasons.is_empty())).await;
-    observed.lists_again(5).await;
-    eventually("the first sight", || observed.roster.statuses().iter().all(|(_, status)| status.pending == Some(0)))
-        .await;
+    observed.knows_what_was_there().await;
     registry.pusher().push("team/app", "2", "second");
     assert_eq!(observed.next_news().await.0, "tag_add");
     assert_eq!(observed.more_events(), 0, "what was told before the database was there is not told again");
