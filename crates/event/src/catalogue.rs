@@ -174,6 +174,7 @@ const KINDS: &[EventKind] = &[
     kind("archived_image_restore_failed", "system.image_analysis.restore_from_archive_failed", Error, "image_digest", "Archived image restore to active images failed", "catalog"),
     // Ours, not the contract's.
     kind("event_put_aside", "system.service.event_put_aside", Error, "event", "Event could not be stored", "events_store"),
+    kind("login_fail", "system.service.login_fail", Error, "account", "Failed log-ins", ""),
     kind("", "system.test.random_wisdom", Info, "wisdom", "Unsolicited random wisdom of the moment", ""),
 ];
 
@@ -187,7 +188,7 @@ mod tests {
         let count = names.len();
         names.sort_unstable();
         names.dedup();
-        assert_eq!((count, names.len(), KINDS.len()), (54, 54, 35));
+        assert_eq!((count, names.len(), KINDS.len()), (56, 56, 36));
     }
 
     #[test]

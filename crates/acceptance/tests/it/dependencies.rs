@@ -16,9 +16,9 @@ const EDGES: &[(&str, &[&str])] = &[
     ("proto", &["event"]),
     ("contract", &["event"]),
     ("bus", &["event", "proto"]),
-    ("accounts", &["event", "service"]),
     // What emitters share.
     ("cause", &["event"]),
+    ("accounts", &["cause", "event", "service"]),
     ("emitter", &["bus", "event"]),
     ("outbound", &["cause", "event"]),
     ("outbox", &["bus", "service"]),
@@ -29,7 +29,7 @@ const EDGES: &[(&str, &[&str])] = &[
     // Services: never see one another.
     ("catalog", &["cause", "emitter", "event", "oci-registry", "outbound", "service"]),
     ("events-store", &["accounts", "bus", "cause", "database", "emitter", "event", "proto", "service"]),
-    ("gateway", &["proto", "service"]),
+    ("gateway", &["contract", "event", "proto", "service"]),
     ("notifier", &["accounts", "bus", "cause", "database", "emitter", "event", "outbound", "proto", "service"]),
     ("policy-engine", &["accounts", "cause", "database", "emitter", "event", "outbound", "proto", "service"]),
     (
