@@ -7,5 +7,5 @@
 mod published;
 mod record;
 
-pub use published::parse_published;
+pub use published::{Published, parse_published};
 pub use record::{EventBody, Record};
