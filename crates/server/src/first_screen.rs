@@ -38,7 +38,7 @@ impl Screen<'_> {
         };
         let scheme = if self.config.tls.is_some() { "https" } else { "http" };
         if let Some(address) = self.doors.services.get(&ServiceName::Gateway) {
-            line("listens", &format!("{scheme}://{address}  gRPC and /health"));
+            line("listens", &format!("{scheme}://{address}  REST /v1, gRPC and /health"));
         }
         if let Some(address) = self.doors.services.get(&ServiceName::EventsStore) {
             line("", &format!("{scheme}://{address}  gRPC of the events-store itself"));
