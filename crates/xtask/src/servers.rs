@@ -14,27 +14,49 @@ struct Server {
     package: &'static str,
     /// Where to get it elsewhere.
     elsewhere: &'static str,
+    /// Arguments with which it must end well, where being there is not enough.
+    probe: &'static [&'static str],
 }
 
-const SERVERS: [Server; 3] = [
+const SERVERS: [Server; 4] = [
     Server {
         program: "nats-server",
         package: "nats-server",
         elsewhere: "NATS server 2.9.10 or newer, from the releases page of nats-io/nats-server",
+        probe: &[],
     },
     Server {
         program: "postgres",
         package: "postgresql",
         elsewhere: "PostgreSQL 13 or newer, from your distribution or postgresql.org",
+        probe: &[],
     },
     Server {
         program: "docker-registry",
         package: "docker-registry",
         elsewhere: "Distribution 2.8 or newer as `docker-registry` (`registry` in its releases), from distribution/distribution",
+        probe: &[],
+    },
+    // For the clients that others wrote: they are installed from PyPI into environments of their own.
+    Server {
+        program: "python3",
+        package: "python3-venv",
+        elsewhere: "Python 3.9 or newer with its modules venv and ensurepip, from python.org",
+        probe: &["-c", "import ensurepip, venv"],
     },
 ];
 
 impl Server {
+    fn is_there(&self) -> bool {
+        find(self.program).is_some_and(|file| {
+            self.probe.is_empty()
+                || std::process::Command::new(file)
+                    .args(self.probe)
+                    .output()
+                    .is_ok_and(|output| output.status.success())
+        })
+    }
+
     fn how_to_get(&self) -> String {
         format!("  {}: on Debian the package `{}`; elsewhere {}", self.program, self.package, self.elsewhere)
     }
@@ -71,7 +93,7 @@ pub fn find_or_install() -> Result<()> {
 }
 
 fn missing() -> Vec<&'static Server> {
-    SERVERS.iter().filter(|server| find(server.program).is_none()).collect()
+    SERVERS.iter().filter(|server| !server.is_there()).collect()
 }
 
 /// Looks on the PATH, where Debian keeps daemons, and where it keeps PostgreSQL's.
