@@ -49,6 +49,7 @@ impl Registry {
             ca_certificates: entry.and_then(|entry| entry.ca_certificates.clone()),
             environment_proxy: !name.is_loopback(),
             settings,
+            ..ClientConfig::default()
         })?;
         let mut secrets = Secrets::default();
         if let Some(credentials) = &credentials {

@@ -23,6 +23,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("outbound", &["cause", "event"]),
     ("outbox", &["bus", "service"]),
     ("oci-registry", &["cause", "event", "outbound", "service"]),
+    ("webhook", &["cause", "contract", "event", "outbound"]),
     // Adapters: seen by `server` alone.
     ("bus-local", &["bus", "database", "event"]),
     ("bus-nats", &["bus", "event"]),
