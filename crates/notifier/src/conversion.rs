@@ -119,8 +119,12 @@ fn limits_from_proto(sent: v1::Limits, violations: &mut Violations) -> Limits {
     let small = |number: u64| u32::try_from(number).expect("the range is that of a u32");
     let concurrency_max =
         number("limits.concurrency_max", sent.concurrency_max, default.concurrency_max.into(), CONCURRENCY_MAX.into());
-    let per_second =
-        number("limits.requests_per_second_max", sent.requests_per_second_max, 0, REQUESTS_PER_SECOND_MAX.into());
+    let per_second = number(
+        "limits.requests_per_second_max",
+        sent.requests_per_second_max.filter(|rate| *rate != 0),
+        0,
+        REQUESTS_PER_SECOND_MAX.into(),
+    );
     let backlog_max = number("limits.backlog_max", sent.backlog_max, default.backlog_max, BACKLOG_MAX);
     Limits {
         timeout: span("limits.timeout", sent.timeout, default.timeout, TIMEOUT_MIN, TIMEOUT_MAX, violations),

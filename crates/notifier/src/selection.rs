@@ -21,6 +21,8 @@ pub struct Selection {
     pub created_after: Option<Timestamp>,
     /// Exclusive.
     pub created_before: Option<Timestamp>,
+    /// Only what went wrong: given up, or waiting after an attempt that failed.
+    pub failed: bool,
 }
 
 impl Selection {
@@ -33,11 +35,12 @@ impl Selection {
             event_id: None,
             created_after: None,
             created_before: None,
+            failed: false,
         }
     }
 
     pub fn condition(&self, is_sqlite: bool) -> Condition {
-        let Self { endpoint, statuses, event, event_id, created_after, created_before } = self;
+        let Self { endpoint, statuses, event, event_id, created_after, created_before, failed } = self;
         let mut condition = Condition::all().add(Column::Account.eq(event.account.as_str()));
         let exact = [
             (Column::Endpoint, endpoint.as_ref().map(EndpointKey::as_str)),
@@ -60,9 +63,13 @@ impl Selection {
             let compare = |at: Timestamp| if is_lower { time.gt(at.as_micros()) } else { time.lt(at.as_micros()) };
             condition = condition.add_option(bound.map(compare));
         }
+        let is_dead = Column::Status.eq(DeliveryStatus::Dead.as_str());
+        // A waiting one has a reason once an attempt has failed.
+        let has_failed = Column::Status.eq(DeliveryStatus::Pending.as_str()).and(Column::Reason.is_not_null());
         let wanted = statuses.iter().map(|status| status.as_str());
         condition
             .add_option((!statuses.is_empty()).then(|| Column::Status.is_in(wanted)))
+            .add_option(failed.then(|| is_dead.or(has_failed)))
             .add_option(event_id.map(|id| Column::EventId.eq(id.as_uuid())))
             .add_option(event.event_type.as_ref().map(|pattern| of_type(pattern, is_sqlite)))
     }

@@ -116,6 +116,7 @@ impl Service {
         selection.statuses = violations.note("filter.states", statuses_from_proto(&sent.states)).unwrap_or_default();
         selection.created_after = violations.note("filter.created_after", time(sent.created_after)).flatten();
         selection.created_before = violations.note("filter.created_before", time(sent.created_before)).flatten();
+        selection.failed = sent.failed;
         if !sent.event_id.is_empty() {
             selection.event_id = violations.note("filter.event_id", sent.event_id.parse());
         }
