@@ -1,6 +1,9 @@
 //! The forms in which an event is sent.
 
 mod anchore;
+mod cloudevents;
+mod record;
+mod slack;
 
 use std::fmt;
 use std::str::FromStr;
@@ -44,9 +47,10 @@ pub struct Rendered {
 pub fn render(format: Format, notification: &Notification) -> Rendered {
     match format {
         Format::Anchore => anchore::render(notification),
-        Format::Event | Format::CloudEvents | Format::CloudEventsBinary | Format::Slack => {
-            anchore::render(notification)
-        }
+        Format::Event => record::render(notification),
+        Format::CloudEvents => cloudevents::render(notification),
+        Format::CloudEventsBinary => cloudevents::render_binary(notification),
+        Format::Slack => slack::render(notification),
     }
 }
 

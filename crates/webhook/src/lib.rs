@@ -29,7 +29,10 @@ pub use signature::{SIGNATURE_HEADERS, sign};
 pub use url_template::{URL_BYTES_MAX, UrlTemplate, UrlTemplateError};
 
 /// What a sender is made of, from the crate that keeps it.
-pub use outbound::{AddressRefusal, CaCertificates, ClientError, ClientIdentity, Networks, Settings, Vetting};
+pub use outbound::{
+    AddressRefusal, CaCertificates, CaCertificatesError, ClientError, ClientIdentity, ClientIdentityError,
+    NetworkError, Networks, Resolver, Settings, Vetting,
+};
 
 /// Where the configuration names the private networks that a webhook may reach.
 pub const NETWORKS_SETTING: &str = "services.notifier.allow_private_networks";

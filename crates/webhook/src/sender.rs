@@ -102,7 +102,7 @@ impl Sender {
             return Err(SenderError::TooManySecrets(config.secrets.len()));
         }
         let mut headers = config.headers.headers().clone();
-        headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+        headers.entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
         let mut secrets = Secrets::default();
         config.headers.add_to(&mut secrets);
         if let Some(credentials) = &config.credentials {
