@@ -106,15 +106,31 @@ impl Deliver {
             {
                 worker.wake.notify_one();
             }
-            let must_look = is_held_up || kept.state.given_up > 0 || known.get(key).is_none();
-            if looks_for_expired && must_look {
-                while self.workplace.ledger.expire(key, now).await? > 0 {}
+            if looks_for_expired {
+                let mut given_up = kept.state.given_up;
+                // Whatever the condition is, one that is sent to gives its deliveries up by itself.
+                if is_held_up || known.get(key).is_none() {
+                    given_up += self.expire(key).await?;
+                }
+                if given_up > 0 {
+                    self.workplace.ledger.tell_given_up(key, now).await?;
+                }
             }
         }
         if looks_for_expired {
             self.measure(&known, &states).await?;
         }
         Ok(())
+    }
+
+    async fn expire(&self, key: &EndpointKey) -> Result<u64, DatabaseError> {
+        let mut expired = 0;
+        loop {
+            match self.workplace.ledger.expire(key, self.clock.now()).await? {
+                0 => return Ok(expired),
+                count => expired += count,
+            }
+        }
     }
 
     /// A worker for each endpoint; another one where it was changed.

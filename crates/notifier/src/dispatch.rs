@@ -180,7 +180,7 @@ impl Dispatch {
         for (endpoint, keeps) in overflows {
             let owed = new.iter().filter(|new| new.endpoint == endpoint).count() as u64;
             warn!(endpoint = %endpoint, count = owed - keeps, "too many notifications wait; the last ones are given up");
-            let told = self.ledger.overflowed(&endpoint, owed - keeps, now).await;
+            let told = self.ledger.overflowed(&endpoint, owed - keeps).await;
             if let Err(error) = told {
                 warn!(error = error.chain(), "could not report what was given up");
             }

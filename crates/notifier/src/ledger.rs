@@ -9,7 +9,7 @@ use crate::breaker::{Condition, EndpointState, Failure};
 use crate::delivery::{Attempt, Delivery, DeliveryStatus};
 use crate::endpoint_key::EndpointKey;
 use crate::entity::{attempts, deliveries};
-use crate::report::Reporter;
+use crate::report::{GIVEN_UP_CYCLE, Reporter};
 use crate::rule::{ENDPOINT_RESOURCE, is_about_an_endpoint};
 use crate::states;
 
@@ -78,7 +78,7 @@ impl Ledger {
         let Some(before) = states::lock(&transaction, endpoint).await? else { return Ok(false) };
         let mut after = before.clone();
         let was_held_up = succeeded(&transaction, endpoint, &mut after, now).await?;
-        self.reporter.tell(endpoint, &before, &mut after, false, now).await;
+        self.reporter.tell(endpoint, &before, &mut after, false).await;
         states::save(&transaction, endpoint, &after).await?;
         transaction.commit().await?;
         Ok(was_held_up)
@@ -93,8 +93,7 @@ impl Ledger {
         Ok(transaction.commit().await?)
     }
 
-    /// Gives up what has waited too long for an endpoint to which nothing is sent, and tells what was given up before
-    /// and not told yet. Returns how many.
+    /// Gives up what has waited too long for an endpoint to which nothing is sent; of very much, a part. Returns how many.
     pub async fn expire(&self, endpoint: &EndpointKey, now: Timestamp) -> Result<u64, DatabaseError> {
         let transaction = self.database.begin_write().await?;
         let Some(before) = states::lock(&transaction, endpoint).await? else { return Ok(0) };
@@ -106,20 +105,29 @@ impl Ledger {
             .order_by_asc(deliveries::Column::Position)
             .limit(GIVE_UP_ROWS_MAX);
         let rows = expired.all(&transaction).await?;
-        let mut after = before.clone();
-        let about_others = rows.iter().filter(|row| row.resource_type.as_deref() != Some(ENDPOINT_RESOURCE)).count();
-        after.given_up += about_others as u64;
         let count = rows.len() as u64;
         if count > 0 {
+            let about_others = rows.iter().filter(|row| row.resource_type.as_deref() != Some(ENDPOINT_RESOURCE));
+            let given_up = before.given_up + about_others.count() as u64;
             let reason = format!("it was not taken before it expired; the endpoint was {}", before.condition.as_str());
             give_up(&transaction, rows.into_iter().map(|row| row.position).collect(), &reason, now).await?;
-        }
-        self.reporter.tell(endpoint, &before, &mut after, true, now).await;
-        if after != before {
-            states::save(&transaction, endpoint, &after).await?;
+            states::save(&transaction, endpoint, &EndpointState { given_up, ..before }).await?;
         }
         transaction.commit().await?;
         Ok(count)
+    }
+
+    /// Tells what was given up and is not told yet, unless that was told of this endpoint not long ago.
+    pub async fn tell_given_up(&self, endpoint: &EndpointKey, now: Timestamp) -> Result<(), DatabaseError> {
+        let transaction = self.database.begin_write().await?;
+        let Some(mut state) = states::lock(&transaction, endpoint).await? else { return Ok(()) };
+        let is_time = state.given_up_told_at.is_none_or(|told_at| now.since(told_at) >= GIVEN_UP_CYCLE);
+        if state.given_up > 0 && is_time && self.reporter.tell_given_up(endpoint, &state).await {
+            state.given_up = 0;
+            state.given_up_told_at = Some(now);
+            states::save(&transaction, endpoint, &state).await?;
+        }
+        Ok(transaction.commit().await?)
     }
 
     /// Gives up all that waits for `endpoint`, because it is removed.
@@ -141,12 +149,11 @@ impl Ledger {
     }
 
     /// Deliveries that were given up before they were tried: there were too many already.
-    pub async fn overflowed(&self, endpoint: &EndpointKey, count: u64, now: Timestamp) -> Result<(), DatabaseError> {
+    pub async fn overflowed(&self, endpoint: &EndpointKey, count: u64) -> Result<(), DatabaseError> {
         let transaction = self.database.begin_write().await?;
-        if let Some(before) = states::lock(&transaction, endpoint).await? {
-            let mut after = EndpointState { given_up: before.given_up + count, ..before.clone() };
-            self.reporter.tell(endpoint, &before, &mut after, true, now).await;
-            states::save(&transaction, endpoint, &after).await?;
+        if let Some(state) = states::lock(&transaction, endpoint).await? {
+            let given_up = state.given_up + count;
+            states::save(&transaction, endpoint, &EndpointState { given_up, ..state }).await?;
         }
         Ok(transaction.commit().await?)
     }
@@ -168,7 +175,7 @@ impl Ledger {
                 Some(failure) => state.failed(failure, is_probe, now),
             }
             state.given_up += u64::from(finished.status() == DeliveryStatus::Dead && !is_about);
-            self.reporter.tell(endpoint, &before, &mut state, is_about, now).await;
+            self.reporter.tell(endpoint, &before, &mut state, is_about).await;
         }
         states::save(transaction, endpoint, &state).await
     }

@@ -43,6 +43,7 @@ mod turn;
 mod worker;
 
 pub use config::{Config, Notification};
+pub use endpoint::Endpoint;
 pub use metrics::Metrics;
 pub use migrations::Migrator;
 pub use notifier::{Ground, Notifier, NotifierError, SERVICE};

@@ -1,10 +1,11 @@
 //! Events about endpoints: failing, paused, stopped, back, and what was given up.
 
+use std::time::Duration;
+
 use cause::{Cause, CauseCode};
 use emitter::{Emitter, Notice};
 use event::{AccountName, Details, EventKind, Timestamp};
 use serde_json::{Value, json};
-use std::time::Duration;
 use tracing::{error, info, warn};
 
 use crate::breaker::{Condition, EndpointState};
@@ -32,7 +33,6 @@ impl Reporter {
         before: &EndpointState,
         after: &mut EndpointState,
         was_about_an_endpoint: bool,
-        now: Timestamp,
     ) {
         if let Some(news) = after.news(was_about_an_endpoint) {
             let (event_type, details) = match news {
@@ -46,11 +46,11 @@ impl Reporter {
                 after.told = news;
             }
         }
-        let is_time = after.given_up_told_at.is_none_or(|told_at| now.since(told_at) >= GIVEN_UP_CYCLE);
-        if after.given_up > 0 && is_time && self.emit("webhook_exhausted", endpoint, given_up(endpoint, after)).await {
-            after.given_up = 0;
-            after.given_up_told_at = Some(now);
-        }
+    }
+
+    /// Tells how many deliveries were given up. Returns whether it was told.
+    pub async fn tell_given_up(&self, endpoint: &EndpointKey, state: &EndpointState) -> bool {
+        self.emit("webhook_exhausted", endpoint, given_up(endpoint, state)).await
     }
 
     async fn emit(&self, event_type: &str, endpoint: &EndpointKey, details: Details) -> bool {

@@ -55,6 +55,8 @@ pub struct Worker {
 /// What an endpoint may be sent now.
 enum Plan {
     Nothing,
+    /// What has to be alone, so that order is kept: once nothing is under way.
+    WhenIdle,
     /// What is due, several at a time.
     Due(EndpointState),
     /// What waited for it to come back, up to this position, one at a time.
@@ -106,7 +108,7 @@ impl Worker {
             }
             let free = concurrency - under_way.len();
             if may_have_more && free > 0 && !is_stopping {
-                match self.plan().await {
+                match self.plan(under_way.is_empty()).await {
                     Plan::Nothing => may_have_more = false,
                     Plan::Due(state) => {
                         known = state;
@@ -117,8 +119,7 @@ impl Worker {
                         under_way.extend(claimed.into_iter().map(|delivery| self.courier.send(delivery)));
                         continue;
                     }
-                    // Alone, so that order is kept.
-                    Plan::Drain(..) | Plan::Probe(_) if !under_way.is_empty() => {}
+                    Plan::WhenIdle => {}
                     Plan::Drain(state, to) => {
                         may_have_more = self.drain(state, to).await;
                         continue;
@@ -148,7 +149,7 @@ impl Worker {
         }
     }
 
-    async fn plan(&self) -> Plan {
+    async fn plan(&self, is_idle: bool) -> Plan {
         let now = self.workplace.clock.now();
         let key = &self.endpoint.key;
         let kept =
@@ -160,6 +161,7 @@ impl Worker {
         match (state.condition, state.drain_to) {
             (Condition::Stopped, _) => Plan::Nothing,
             (Condition::Paused, _) if state.next_probe_at.is_none_or(|at| now < at) => Plan::Nothing,
+            (Condition::Paused, _) | (_, Some(_)) if !is_idle => Plan::WhenIdle,
             (Condition::Paused, _) => {
                 let until = now.plus(self.lease());
                 let taken =
