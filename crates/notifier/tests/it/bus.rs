@@ -46,6 +46,11 @@ impl MemoryBus {
         self.added.notify_waiters();
     }
 
+    /// How many hear notes.
+    pub fn listeners(&self) -> usize {
+        self.notes.receiver_count()
+    }
+
     pub fn is_read(&self) -> bool {
         let log = self.log.lock().unwrap();
         log.again.is_empty() && log.read == log.messages.len()

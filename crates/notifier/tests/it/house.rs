@@ -80,7 +80,8 @@ impl House {
             let stop = stop.clone();
             async move { Box::pin(notifier.run(true, stop)).await.unwrap() }
         });
-        eventually(async || readiness.reasons("notifier").unwrap().is_empty()).await;
+        let listeners = self.replicas.len() + 1;
+        eventually(async || readiness.reasons("notifier").unwrap().is_empty() && bus.listeners() >= listeners).await;
         let client = NotifierServiceClient::connect(url).await.unwrap();
         self.replicas.push(Replica { client, stop, running });
     }
