@@ -165,6 +165,21 @@ mod tests {
     }
 
     #[test]
+    fn signatures_are_those_of_the_specifications() {
+        let check = |secret: &str, content: &str, expected: &str| {
+            assert_eq!(secret.parse::<Secret>().unwrap().sign(content.as_bytes()), expected);
+        };
+        // The test vector of the Standard Webhooks libraries.
+        check(
+            "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            r#"msg_p5jXN8AQM9LWM0D4loKWxJek.1614265330.{"test": 2432232314}"#,
+            "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+        );
+        // RFC 8032, 7.1, test 1.
+        check(SEED, "", "v1a,5VZDAMNgrHKQhuLMgG6CioSHfx645dl02HPgZSJJAVVfuIIVkKM7rMYeOXAc+bRr0lv18FlbviRlUUFDjnoQCw==");
+    }
+
+    #[test]
     fn secrets_do_not_print() {
         let secret: Secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".parse().unwrap();
         assert_eq!(format!("{secret:?}"), "Secret(v1)");

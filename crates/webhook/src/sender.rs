@@ -90,6 +90,26 @@ impl SenderConfig {
             settings: Settings::default(),
         }
     }
+
+    /// Whether the parts go together: a sender of what passes here is refused only for a reason of this process.
+    ///
+    /// # Errors
+    /// The first that does not.
+    pub fn check(&self) -> Result<(), SenderError> {
+        self.authorization()?;
+        match self.secrets.len() {
+            0..=SECRETS_MAX => Ok(()),
+            more => Err(SenderError::TooManySecrets(more)),
+        }
+    }
+
+    fn authorization(&self) -> Result<Option<HeaderValue>, SenderError> {
+        match &self.credentials {
+            None => Ok(None),
+            Some(_) if self.headers.has_authorization() => Err(SenderError::AuthorizationTwice),
+            Some(credentials) => Ok(Some(credentials.header()?)),
+        }
+    }
 }
 
 impl Sender {
@@ -98,18 +118,13 @@ impl Sender {
     /// # Panics
     /// When no rustls provider is installed in this process; `main` does it first.
     pub fn new(config: SenderConfig, vetting: Vetting, clock: Arc<dyn Clock>) -> Result<Self, SenderError> {
-        if config.secrets.len() > SECRETS_MAX {
-            return Err(SenderError::TooManySecrets(config.secrets.len()));
-        }
+        config.check()?;
         let mut headers = config.headers.headers().clone();
         headers.entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
         let mut secrets = Secrets::default();
         config.headers.add_to(&mut secrets);
+        headers.extend(config.authorization()?.map(|authorization| (AUTHORIZATION, authorization)));
         if let Some(credentials) = &config.credentials {
-            if config.headers.has_authorization() {
-                return Err(SenderError::AuthorizationTwice);
-            }
-            headers.insert(AUTHORIZATION, credentials.header()?);
             credentials.add_to(&mut secrets);
         }
         let client = Client::new(ClientConfig {

@@ -39,13 +39,10 @@ fn visible(text: &str) -> HeaderValue {
 mod tests {
     use super::*;
 
-    /// The specification's own examples: <https://www.standardwebhooks.com> and its test vectors.
-    const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-
     #[test]
     fn every_secret_signs_and_without_one_nothing_does() {
         let now = Timestamp::from_micros(1_614_265_330_999_999).unwrap();
-        let secrets = [SECRET.parse().unwrap(), Secret::generate().parse().unwrap()];
+        let secrets = [(); 2].map(|()| Secret::generate().parse().unwrap());
         let headers = sign(&secrets, Uuid::nil(), now, b"{}");
         assert_eq!(headers["webhook-id"], "00000000-0000-0000-0000-000000000000");
         assert_eq!(headers["webhook-timestamp"], "1614265330");

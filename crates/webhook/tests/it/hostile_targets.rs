@@ -94,20 +94,20 @@ async fn no_hostile_target_is_reached() {
     assert_eq!(server.connections(), 0);
 }
 
-/// Or the test above would show nothing.
+/// Or the test above would show nothing. Left out is what is here only where a gateway translates.
 #[tokio::test]
 async fn the_targets_on_this_machine_are_real() {
     let server = Receiver::always(200);
     let mut reached = 0;
     for target in targets(server.address().port()) {
-        let is_here = ["a loopback address", "the unspecified address", "another form of `127.0.0.1`"];
+        let is_here = ["a loopback address", "the unspecified address"].contains(&target.refusal);
         let Ok(template) = target.url.parse::<UrlTemplate>() else { continue };
-        if is_here.contains(&target.refusal) && target.url.starts_with("http:") {
+        if is_here && target.url.starts_with("http:") {
             let vetting = vetting("0.0.0.0/0 ::/0").with_resolver(Scripted::new([target.addresses]));
             let sender = Sender::new(SenderConfig::new(template), vetting, Arc::new(SystemClock)).unwrap();
             reached += usize::from(sender.send(&notification()).await.outcome.is_delivered());
         }
     }
-    assert!(reached >= 15, "{reached}");
+    assert!(reached >= 12, "{reached}");
     assert_eq!(server.requests().len(), reached);
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use cause::CauseCode;
 use fixtures::{Reaction, Receiver};
 use serde_json::Value;
-use webhook::{Credentials, Outcome, OwnHeaders, REPLY_BYTES_MAX};
+use webhook::{Credentials, Outcome, OwnHeaders, REPLY_BYTES_MAX, SECRETS_MAX, Secret, SenderConfig};
 
 use crate::example::{config, notification, send, send_at};
 
@@ -130,4 +130,29 @@ async fn own_headers_and_a_token_are_sent_and_shown_to_nobody() {
         assert!(!shown.contains(secret), "{shown}");
     }
     assert!(shown.contains("/services/T0/B0/[redacted]"), "{shown}");
+}
+
+#[test]
+fn parts_that_do_not_go_together_are_refused() {
+    let check = |change: fn(&mut SenderConfig), expected: &str| {
+        let mut config = config("https://hooks.example.com/");
+        change(&mut config);
+        assert_eq!(config.check().map_err(|error| error.to_string()), Err(expected.to_owned()));
+    };
+    assert!(config("https://hooks.example.com/").check().is_ok());
+    check(
+        |config| {
+            config.credentials = Some(Credentials::Bearer("token".into()));
+            config.headers.add("Authorization", "ApiKey k").unwrap();
+        },
+        "has credentials and a header `Authorization`, expected one of them",
+    );
+    check(
+        |config| config.credentials = Some(Credentials::Bearer("two words".into())),
+        "the token is empty or has characters other than visible ASCII",
+    );
+    check(
+        |config| config.secrets = vec![Secret::generate().parse().unwrap(); SECRETS_MAX + 1],
+        "5 secrets, expected at most 4",
+    );
 }
