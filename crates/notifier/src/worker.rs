@@ -25,7 +25,7 @@ use crate::send::Courier;
 use crate::states::States;
 
 /// How much longer than its request a claim lasts: time to record what came of it.
-const LEASE_MARGIN: Duration = Duration::from_secs(30);
+const LEASE_MARGIN: Duration = Duration::from_secs(15);
 /// Deliveries of one probe: one that the endpoint does not take must not stand for all.
 const PROBE_DELIVERIES_MAX: usize = 5;
 /// How long a stop waits for answers. What has none by then is sent again at the next start.
