@@ -25,3 +25,5 @@ mod rest;
 mod stopping;
 mod tls;
 mod walking;
+mod webhooks;
+mod webhooks_killed;
