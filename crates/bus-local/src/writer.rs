@@ -35,6 +35,8 @@ pub(crate) enum Write {
     NewConsumer { name: String, reply: oneshot::Sender<Result<Arc<ConsumerState>, BusError>> },
     /// Stores the positions that have moved; every group does, so this only asks for one.
     Positions { reply: oneshot::Sender<Result<(), BusError>> },
+    /// Moves a message aside. Answers whether it was there.
+    PutAside { id: String, reason: String, reply: oneshot::Sender<Result<bool, BusError>> },
     /// Whether the file can be written to.
     Check { reply: oneshot::Sender<Result<(), BusError>> },
 }
@@ -62,6 +64,8 @@ pub(crate) struct Writer {
     connection: Option<SqliteConnection>,
     /// Whether the last attempt to write failed.
     failing: bool,
+    /// Since when some message is too old, by this process's own time.
+    overdue_since: Option<Instant>,
     tidy_at: Instant,
     /// Released last, after every connection is closed.
     lock: ProcessLock,
@@ -82,7 +86,17 @@ impl Writer {
         requests: mpsc::Receiver<Write>,
     ) -> Self {
         let tidy_at = Instant::now() + TIDY_INTERVAL;
-        Self { config, shared, requests, held_over: None, connection: None, failing: false, tidy_at, lock }
+        Self {
+            config,
+            shared,
+            requests,
+            held_over: None,
+            connection: None,
+            failing: false,
+            overdue_since: None,
+            tidy_at,
+            lock,
+        }
     }
 
     /// Until the bus is closed, or nobody holds it any more.
@@ -152,6 +166,10 @@ impl Writer {
                         Write::NewConsumer { name, reply } => {
                             let _ = reply.send(Ok(self.shared.consumer_or_new(&name)));
                         }
+                        Write::PutAside { reply, .. } => {
+                            let was_there = committed.put_aside.pop_front().expect("one answer for each `PutAside`");
+                            let _ = reply.send(Ok(was_there));
+                        }
                         Write::Positions { reply } | Write::Check { reply } => {
                             let _ = reply.send(Ok(()));
                         }
@@ -165,6 +183,9 @@ impl Writer {
                             let _ = reply.send(messages.iter().map(|_| Err(failure.clone().into())).collect());
                         }
                         Write::NewConsumer { reply, .. } => {
+                            let _ = reply.send(Err(failure.clone().into()));
+                        }
+                        Write::PutAside { reply, .. } => {
                             let _ = reply.send(Err(failure.clone().into()));
                         }
                         Write::Positions { reply } | Write::Check { reply } => {

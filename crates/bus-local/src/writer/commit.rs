@@ -12,6 +12,7 @@ use tracing::info;
 use super::{PublishResults, Write, Writer};
 use crate::error::Failure;
 use crate::log_file::{bytes_in_use, rewrite_header};
+use crate::put_aside;
 use crate::shared::ConsumerState;
 
 /// What a message takes in the file beside its payload: ID twice, subject, numbers, page overhead.
@@ -22,6 +23,8 @@ const ROW_BYTES: usize = 256;
 pub(super) struct Committed {
     /// For each `Publish`, in order.
     pub(super) published: VecDeque<PublishResults>,
+    /// For each `PutAside`, in order.
+    pub(super) put_aside: VecDeque<bool>,
     newest: i64,
     positions: Vec<(Arc<ConsumerState>, i64)>,
 }
@@ -43,18 +46,18 @@ impl Writer {
 
     async fn try_commit(&mut self, group: &[Write]) -> Result<Committed, SqlxError> {
         let positions = self.moved_positions();
-        let only_checks = group.iter().all(|write| matches!(write, Write::Check { .. }));
-        if only_checks && positions.is_empty() && !self.failing {
+        let checks = group.iter().any(|write| matches!(write, Write::Check { .. }));
+        if group.is_empty() && positions.is_empty() && !self.failing {
             return Ok(Committed::default());
         }
         let now = self.config.clock.now();
         let max_bytes = self.config.max_bytes;
         let full = self.full_reason();
-        let probing = self.failing;
+        let probing = self.failing || checks;
         let mut committed = Committed { newest: self.shared.newest(), ..Committed::default() };
         let mut transaction = self.connection().await?.begin_with("BEGIN IMMEDIATE").await?;
         if probing {
-            // Also where nothing else is written: an empty transaction would succeed on a full disk.
+            // An empty transaction would succeed on a full disk.
             rewrite_header(&mut transaction).await?;
         }
         let mut room = max_bytes.saturating_sub(bytes_in_use(&mut transaction).await?);
@@ -81,15 +84,22 @@ impl Writer {
                         .execute(&mut *transaction)
                         .await?;
                 }
+                Write::PutAside { id, reason, .. } => {
+                    committed.put_aside.push_back(put_aside::put_aside(&mut transaction, id, reason, now).await?);
+                }
                 Write::Check { .. } | Write::Positions { .. } => {}
             }
         }
         for (consumer, position) in &positions {
-            sqlx::query("UPDATE consumer SET settled_through = max(settled_through, ?2) WHERE name = ?1")
-                .bind(&consumer.name)
-                .bind(position)
-                .execute(&mut *transaction)
-                .await?;
+            // Its row may be gone, if somebody took it for one that is not read any more.
+            sqlx::query(
+                "INSERT INTO consumer (name, settled_through) VALUES (?1, ?2) \
+                 ON CONFLICT (name) DO UPDATE SET settled_through = max(settled_through, excluded.settled_through)",
+            )
+            .bind(&consumer.name)
+            .bind(position)
+            .execute(&mut *transaction)
+            .await?;
         }
         transaction.commit().await?;
         committed.positions = positions;
