@@ -174,6 +174,10 @@ const KINDS: &[EventKind] = &[
     kind("archived_image_restore_failed", "system.image_analysis.restore_from_archive_failed", Error, "image_digest", "Archived image restore to active images failed", "catalog"),
     // Ours, not the contract's.
     kind("event_put_aside", "system.service.event_put_aside", Error, "event", "Event could not be stored", "events_store"),
+    kind("outbox_filling", "system.service.outbox_filling", Error, "outbox", "Outbox is nearly full, or its events wait too long", ""),
+    kind("outbox_relieved", "system.service.outbox_relieved", Info, "outbox", "Outbox has room again", ""),
+    kind("outbox_put_aside", "system.service.outbox_put_aside", Error, "outbox", "Outbox has put events aside", ""),
+    kind("consumer_forgotten", "system.service.consumer_forgotten", Error, "consumer", "Consumer that nobody reads was forgotten", ""),
     kind("", "system.test.random_wisdom", Info, "wisdom", "Unsolicited random wisdom of the moment", ""),
 ];
 
@@ -187,7 +191,7 @@ mod tests {
         let count = names.len();
         names.sort_unstable();
         names.dedup();
-        assert_eq!((count, names.len(), KINDS.len()), (54, 54, 35));
+        assert_eq!((count, names.len(), KINDS.len()), (62, 62, 39));
     }
 
     #[test]

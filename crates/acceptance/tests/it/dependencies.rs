@@ -21,7 +21,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("cause", &["event"]),
     ("emitter", &["bus", "event"]),
     ("outbound", &["cause", "event"]),
-    ("outbox", &["bus", "service"]),
+    ("outbox", &["bus", "cause", "emitter", "event", "service"]),
     ("oci-registry", &["cause", "event", "outbound", "service"]),
     // Adapters: seen by `server` alone.
     ("bus-local", &["bus", "database", "event"]),
