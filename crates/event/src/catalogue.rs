@@ -181,6 +181,10 @@ const KINDS: &[EventKind] = &[
     kind("webhook_stopped", "system.webhook.stopped", Error, "webhook_endpoint", "Webhook endpoint said that it is gone and is stopped", "notifier"),
     kind("webhook_recovered", "system.webhook.recovered", Info, "webhook_endpoint", "Webhook endpoint takes notifications again", "notifier"),
     kind("webhook_exhausted", "system.webhook.exhausted", Error, "webhook_endpoint", "Notifications were given up", "notifier"),
+    kind("outbox_filling", "system.service.outbox_filling", Error, "outbox", "Outbox is nearly full, or its events wait too long", ""),
+    kind("outbox_relieved", "system.service.outbox_relieved", Info, "outbox", "Outbox has room again", ""),
+    kind("outbox_put_aside", "system.service.outbox_put_aside", Error, "outbox", "Outbox has put events aside", ""),
+    kind("consumer_forgotten", "system.service.consumer_forgotten", Error, "consumer", "Consumer that nobody reads was forgotten", ""),
     kind("", "system.test.random_wisdom", Info, "wisdom", "Unsolicited random wisdom of the moment", ""),
 ];
 

@@ -21,7 +21,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("accounts", &["cause", "event", "service"]),
     ("emitter", &["bus", "event"]),
     ("outbound", &["cause", "event"]),
-    ("outbox", &["bus", "service"]),
+    ("outbox", &["bus", "cause", "emitter", "event", "service"]),
     ("oci-registry", &["cause", "event", "outbound", "service"]),
     ("webhook", &["cause", "contract", "event", "outbound"]),
     // Adapters: seen by `server` alone.
