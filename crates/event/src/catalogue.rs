@@ -174,6 +174,9 @@ const KINDS: &[EventKind] = &[
     kind("archived_image_restored", "system.image_analysis.restored_from_archive", Info, "image_digest", "Archived image restored to active images", "catalog"),
     kind("archived_image_restore_failed", "system.image_analysis.restore_from_archive_failed", Error, "image_digest", "Archived image restore to active images failed", "catalog"),
     // Ours, not the contract's.
+    kind("tag_add", "system.repository.tag_added", Info, "image_tag", "Watched repository has a new tag", "catalog"),
+    kind("tag_update", "system.repository.tag_updated", Info, "image_tag", "Watched tag has a new digest", "catalog"),
+    kind("tag_delete", "system.repository.tag_deleted", Info, "image_tag", "Watched tag is gone from its registry", "catalog"),
     kind("event_put_aside", "system.service.event_put_aside", Error, "event", "Event could not be stored", "events_store"),
     kind("login_fail", "system.service.login_fail", Error, "account", "Failed log-ins", ""),
     kind("webhook_fail", "system.webhook.failed", Error, "webhook_endpoint", "Webhook endpoint does not take notifications", "notifier"),

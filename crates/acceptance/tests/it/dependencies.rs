@@ -28,7 +28,10 @@ const EDGES: &[(&str, &[&str])] = &[
     ("bus-local", &["bus", "database", "event"]),
     ("bus-nats", &["bus", "event"]),
     // Services: never see one another.
-    ("catalog", &["cause", "emitter", "event", "oci-registry", "outbound", "service"]),
+    (
+        "catalog",
+        &["accounts", "bus", "cause", "database", "emitter", "event", "oci-registry", "outbound", "proto", "service"],
+    ),
     ("events-store", &["accounts", "bus", "cause", "database", "emitter", "event", "proto", "service"]),
     ("gateway", &["contract", "event", "proto", "service"]),
     ("notifier", &["accounts", "bus", "cause", "database", "emitter", "event", "proto", "service", "webhook"]),
@@ -78,8 +81,8 @@ const FOR_TESTS: &[&str] = &["bus", "database", "event", "fixtures", "proto"];
 /// Packages of others that are one crate's business.
 const HIDDEN: &[(&str, &[&str])] = &[
     ("async-nats", &["bus-nats"]),
-    ("sea-orm", &["bus-local", "database", "events-store", "notifier"]),
-    ("sea-orm-migration", &["bus-local", "database", "events-store", "notifier"]),
+    ("sea-orm", &["bus-local", "catalog", "database", "events-store", "notifier"]),
+    ("sea-orm-migration", &["bus-local", "catalog", "database", "events-store", "notifier"]),
     ("sqlx", &["bus-local", "database", "events-store", "notifier"]),
     ("reqwest", &["outbound"]),
     ("argon2", &["accounts"]),
