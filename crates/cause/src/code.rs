@@ -33,11 +33,13 @@ pub enum CauseCode {
     Disk,
     /// The peer says that it is in trouble itself.
     Unavailable,
+    /// Our own process ended, or was told to, before the work was done.
+    Interrupted,
 }
 
 impl CauseCode {
     /// Every code.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Auth,
         Self::Denied,
         Self::NotFound,
@@ -52,6 +54,7 @@ impl CauseCode {
         Self::Unsupported,
         Self::Disk,
         Self::Unavailable,
+        Self::Interrupted,
     ];
 
     pub const fn as_str(self) -> &'static str {
@@ -70,6 +73,7 @@ impl CauseCode {
             Self::Unsupported => "unsupported",
             Self::Disk => "disk",
             Self::Unavailable => "unavailable",
+            Self::Interrupted => "interrupted",
         }
     }
 
@@ -82,7 +86,8 @@ impl CauseCode {
             | Self::Timeout
             | Self::Checksum
             | Self::Disk
-            | Self::Unavailable => true,
+            | Self::Unavailable
+            | Self::Interrupted => true,
             Self::Auth
             | Self::Denied
             | Self::NotFound

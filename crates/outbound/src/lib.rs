@@ -8,6 +8,7 @@
 mod answer;
 mod ca_certificates;
 mod client;
+mod pace;
 mod redirect;
 mod settings;
 mod tls;
@@ -16,6 +17,7 @@ mod transport;
 pub use answer::Answer;
 pub use ca_certificates::{CaCertificates, CaCertificatesError};
 pub use client::{Client, ClientConfig, ClientError};
+pub use pace::RateMin;
 pub use redirect::REDIRECTS_MAX;
 pub use settings::Settings;
 
