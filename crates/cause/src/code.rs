@@ -27,6 +27,8 @@ pub enum CauseCode {
     Parse,
     /// What arrived is beyond a bound of ours.
     TooLarge,
+    /// Our own configuration does not allow it.
+    NotAllowed,
     /// What was asked for is something that one side does not do.
     Unsupported,
     /// Our own disk: full, or not writable.
@@ -39,7 +41,7 @@ pub enum CauseCode {
 
 impl CauseCode {
     /// Every code.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Auth,
         Self::Denied,
         Self::NotFound,
@@ -51,6 +53,7 @@ impl CauseCode {
         Self::Checksum,
         Self::Parse,
         Self::TooLarge,
+        Self::NotAllowed,
         Self::Unsupported,
         Self::Disk,
         Self::Unavailable,
@@ -70,6 +73,7 @@ impl CauseCode {
             Self::Checksum => "checksum",
             Self::Parse => "parse",
             Self::TooLarge => "too_large",
+            Self::NotAllowed => "not_allowed",
             Self::Unsupported => "unsupported",
             Self::Disk => "disk",
             Self::Unavailable => "unavailable",
@@ -94,6 +98,7 @@ impl CauseCode {
             | Self::Tls
             | Self::Parse
             | Self::TooLarge
+            | Self::NotAllowed
             | Self::Unsupported => false,
         }
     }

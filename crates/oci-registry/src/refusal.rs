@@ -4,12 +4,11 @@ use cause::{Cause, CauseCode};
 use event::Timestamp;
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, StatusCode};
-use outbound::{Answer, Url};
+use outbound::{Answer, Url, retry_at};
 use serde_json::Value;
 
 use crate::RepositoryName;
 use crate::challenge::Challenge;
-use crate::retry_after::retry_at;
 
 /// How much of a refusing body is read. An event shows less: what is cut off is cut after secrets are taken out.
 pub(crate) const REFUSAL_BYTES_MAX: usize = 64 * 1024;

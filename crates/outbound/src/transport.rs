@@ -11,7 +11,7 @@ use cause::{Cause, CauseCode};
 use reqwest::Url;
 
 use crate::redirect::RedirectRefusal;
-use crate::{ClientConfig, tls};
+use crate::{AddressRefusal, ClientConfig, tls};
 
 /// What causes need to know about the client they come from.
 #[derive(Debug)]
@@ -81,7 +81,8 @@ impl Transport {
 
 impl Failure<'_> {
     fn cause(&self) -> Cause {
-        self.tls()
+        self.vetting()
+            .or_else(|| self.tls())
             .or_else(|| self.dns())
             .or_else(|| self.redirect())
             .or_else(|| self.timeout())
@@ -92,6 +93,11 @@ impl Failure<'_> {
 
     fn find<T: Error + 'static>(&self) -> Option<&T> {
         links(self.error).find_map(|link| link.downcast_ref())
+    }
+
+    /// Stands in the chain as the error of the resolver, so it comes before names.
+    fn vetting(&self) -> Option<Cause> {
+        self.find::<AddressRefusal>().cloned().map(Cause::from)
     }
 
     fn tls(&self) -> Option<Cause> {
