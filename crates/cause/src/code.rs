@@ -25,6 +25,8 @@ pub enum CauseCode {
     Checksum,
     /// What arrived cannot be understood.
     Parse,
+    /// What arrived is well formed, and still not to be believed.
+    Implausible,
     /// What arrived is beyond a bound of ours.
     TooLarge,
     /// Our own configuration does not allow it.
@@ -41,7 +43,7 @@ pub enum CauseCode {
 
 impl CauseCode {
     /// Every code.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Auth,
         Self::Denied,
         Self::NotFound,
@@ -52,6 +54,7 @@ impl CauseCode {
         Self::Timeout,
         Self::Checksum,
         Self::Parse,
+        Self::Implausible,
         Self::TooLarge,
         Self::NotAllowed,
         Self::Unsupported,
@@ -72,6 +75,7 @@ impl CauseCode {
             Self::Timeout => "timeout",
             Self::Checksum => "checksum",
             Self::Parse => "parse",
+            Self::Implausible => "implausible",
             Self::TooLarge => "too_large",
             Self::NotAllowed => "not_allowed",
             Self::Unsupported => "unsupported",
@@ -89,6 +93,7 @@ impl CauseCode {
             | Self::Connect
             | Self::Timeout
             | Self::Checksum
+            | Self::Implausible
             | Self::Disk
             | Self::Unavailable
             | Self::Interrupted => true,
