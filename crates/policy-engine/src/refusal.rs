@@ -4,7 +4,7 @@ use cause::{Cause, CauseCode};
 use event::Timestamp;
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use outbound::{Answer, retry_at};
+use outbound::{Answer, Url, retry_at};
 
 use crate::config::FeedConfig;
 use crate::{FeedKind, GroupName};
@@ -41,7 +41,7 @@ impl SyncFailure {
         let code = code(status);
         let retry_at = retry_after.as_deref().and_then(|header| retry_at(header, now));
         let retry_at = retry_at.filter(|_| matches!(code, CauseCode::RateLimited | CauseCode::Unavailable));
-        let host = answer.url().host_str().unwrap_or_default().to_owned();
+        let host = host_of(answer.url());
         let body = answer.first_bytes(REFUSAL_BYTES_MAX).await;
         let (summary, hint) = Refused { feed, group, status, host, retry_at }.words(code);
         let cause = Cause::new(code, summary, hint)
@@ -66,6 +66,12 @@ fn code(status: StatusCode) -> CauseCode {
         500..=599 => CauseCode::Unavailable,
         _ => CauseCode::Unsupported,
     }
+}
+
+/// Host and port.
+fn host_of(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
 struct Refused<'a> {

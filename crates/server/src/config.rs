@@ -123,7 +123,6 @@ impl Config {
         let mut policy_engine = services.section("policy_engine");
         read_url(ServiceName::PolicyEngine, &mut policy_engine);
         let policy_engine_config = policy_engine::Config::read(&mut policy_engine);
-        later.extend(later::read_policy_engine(&mut policy_engine));
         policy_engine.finish();
 
         let mut analyzer = services.section("analyzer");
