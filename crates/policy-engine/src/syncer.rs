@@ -76,7 +76,10 @@ impl Syncer {
     /// Takes the feeds of `scope` and tells that a run has begun. With `all_or_none` it begins only with all of them,
     /// otherwise with those that nobody else has.
     pub(crate) async fn begin(&self, mut scope: Scope, all_or_none: bool) -> Result<Run, NotBegun> {
-        let (id, began_at) = (Uuid::now_v7(), self.clock.now());
+        let began_at = self.clock.now();
+        // What has died is told before what begins.
+        self.ledger.bury_dead(began_at).await.map_err(NotBegun::Ledger)?;
+        let id = Uuid::now_v7();
         let report = telling::run_started(&scope, began_at);
         let taken = self.ledger.begin_run(id, &scope.feed_names(), all_or_none, &report, began_at).await;
         let taken = taken.map_err(NotBegun::Ledger)?;

@@ -44,7 +44,6 @@ impl Ledger {
         report: &Report,
         now: Timestamp,
     ) -> Result<Taken, LedgerError> {
-        self.bury_dead(now).await?;
         let transaction = self.begin().await?;
         let row = runs::ActiveModel {
             id: Set(run),
