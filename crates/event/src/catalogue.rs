@@ -105,6 +105,7 @@ const CATEGORIES: &[CategoryRow] = &[
             ("repository", "Watched repositories"),
             ("service", "Services joining, failing and leaving"),
             ("test", "Made up to test the event system"),
+            ("webhook", "Webhook endpoints failing, pausing and coming back"),
         ],
     ),
     (
@@ -176,6 +177,11 @@ const KINDS: &[EventKind] = &[
     kind("", "system.feeds.sync.group_drop_refused", Error, "feed_group", "Feed group sync refused: it would drop too many records", "policy_engine"),
     kind("", "system.feeds.sync.group_stale", Error, "feed_group", "Feed group is stale", "policy_engine"),
     kind("event_put_aside", "system.service.event_put_aside", Error, "event", "Event could not be stored", "events_store"),
+    kind("webhook_fail", "system.webhook.failed", Error, "webhook_endpoint", "Webhook endpoint does not take notifications", "notifier"),
+    kind("webhook_paused", "system.webhook.paused", Error, "webhook_endpoint", "Webhook endpoint keeps failing and is paused", "notifier"),
+    kind("webhook_stopped", "system.webhook.stopped", Error, "webhook_endpoint", "Webhook endpoint said that it is gone and is stopped", "notifier"),
+    kind("webhook_recovered", "system.webhook.recovered", Info, "webhook_endpoint", "Webhook endpoint takes notifications again", "notifier"),
+    kind("webhook_exhausted", "system.webhook.exhausted", Error, "webhook_endpoint", "Notifications were given up", "notifier"),
     kind("", "system.test.random_wisdom", Info, "wisdom", "Unsolicited random wisdom of the moment", ""),
 ];
 
@@ -189,7 +195,7 @@ mod tests {
         let count = names.len();
         names.sort_unstable();
         names.dedup();
-        assert_eq!((count, names.len(), KINDS.len()), (56, 56, 37));
+        assert_eq!((count, names.len(), KINDS.len()), (66, 66, 42));
     }
 
     #[test]

@@ -64,6 +64,19 @@ impl FilterDraft {
     }
 }
 
+/// A part of a filter beside the account, by which an event may be refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Criterion {
+    Level,
+    Type,
+    Service,
+    Host,
+    ResourceType,
+    Resource,
+    Since,
+    Before,
+}
+
 impl Filter {
     /// Every event of `account`.
     pub fn all_of(account: AccountName) -> Self {
@@ -76,15 +89,22 @@ impl Filter {
     }
 
     pub fn matches(&self, event: &Event) -> bool {
+        self.account == event.resource.account && self.mismatches(event).is_empty()
+    }
+
+    /// What `event` is refused by, whoever owns it.
+    pub fn mismatches(&self, event: &Event) -> Vec<Criterion> {
         let same = |wanted: &Option<String>, found: &Option<String>| wanted.is_none() || wanted == found;
-        self.account == event.resource.account
-            && self.level.is_none_or(|level| level == event.level)
-            && self.event_type.as_ref().is_none_or(|pattern| pattern.matches(&event.event_type))
-            && same(&self.service, &event.source.service)
-            && same(&self.host_id, &event.source.host_id)
-            && same(&self.resource_type, &event.resource.resource_type)
-            && same(&self.resource_id, &event.resource.id)
-            && self.since.is_none_or(|since| event.occurred_at > since)
-            && self.before.is_none_or(|before| event.occurred_at < before)
+        let held = [
+            (Criterion::Level, self.level.is_none_or(|level| level == event.level)),
+            (Criterion::Type, self.event_type.as_ref().is_none_or(|pattern| pattern.matches(&event.event_type))),
+            (Criterion::Service, same(&self.service, &event.source.service)),
+            (Criterion::Host, same(&self.host_id, &event.source.host_id)),
+            (Criterion::ResourceType, same(&self.resource_type, &event.resource.resource_type)),
+            (Criterion::Resource, same(&self.resource_id, &event.resource.id)),
+            (Criterion::Since, self.since.is_none_or(|since| event.occurred_at > since)),
+            (Criterion::Before, self.before.is_none_or(|before| event.occurred_at < before)),
+        ];
+        held.into_iter().filter(|(_, holds)| !holds).map(|(criterion, _)| criterion).collect()
     }
 }

@@ -42,8 +42,6 @@ pub struct Config {
     pub analyzer: analyzer::Config,
     /// Where services answer that are not on this host.
     pub urls: BTreeMap<ServiceName, PeerAddress>,
-    /// Settings of services that this release does not have.
-    pub later: Vec<String>,
 }
 
 impl Config {
@@ -92,7 +90,6 @@ impl Config {
         let tls_config = TlsConfig::read(&mut tls);
         tls.finish();
 
-        let mut later = Vec::new();
         let mut urls = BTreeMap::new();
         let mut read_url = |service, section: &mut Section| urls.extend(section.parse("url").map(|url| (service, url)));
         let mut services = root.section("services");
@@ -103,7 +100,7 @@ impl Config {
         let mut catalog = services.section("catalog");
         let mut event_log = catalog.section("event_log");
         let retention = read_retention(&mut event_log);
-        later.extend(later::read_notification(&mut event_log));
+        let notification = notifier::Notification::read(&mut event_log);
         event_log.finish();
         read_url(ServiceName::Catalog, &mut catalog);
         let catalog_config = catalog::Config::read(&mut catalog);
@@ -116,8 +113,7 @@ impl Config {
 
         let mut notifier = services.section("notifier");
         read_url(ServiceName::Notifier, &mut notifier);
-        let notifier_config = notifier::Config::read(&mut notifier);
-        later.extend(later::read_notifier(&mut notifier));
+        let notifier_config = notifier::Config::read(&mut notifier, root, &notification);
         notifier.finish();
 
         let mut policy_engine = services.section("policy_engine");
@@ -133,7 +129,6 @@ impl Config {
 
         legacy::ignore_services(&mut services);
         services.finish();
-        later.extend(later::read_webhooks(root));
         legacy::ignore_root(root);
 
         Self {
@@ -153,7 +148,6 @@ impl Config {
             policy_engine: policy_engine_config,
             analyzer: analyzer_config,
             urls,
-            later,
         }
     }
 

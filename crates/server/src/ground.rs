@@ -102,8 +102,9 @@ impl Ground {
         declare(&mut self.metrics.lock().expect("nothing panics while it is held"))
     }
 
-    /// Ends in good order what is open.
+    /// Ends in good order what is open, once no service works with it any more.
     pub async fn close(&self) {
+        self.database.close().await;
         if let Some(buses) = &self.buses {
             buses.file.close().await;
         }

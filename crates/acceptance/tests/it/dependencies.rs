@@ -23,6 +23,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("outbound", &["cause", "event"]),
     ("outbox", &["bus", "service"]),
     ("oci-registry", &["cause", "event", "outbound", "service"]),
+    ("webhook", &["cause", "contract", "event", "outbound"]),
     // Adapters: seen by `server` alone.
     ("bus-local", &["bus", "database", "event"]),
     ("bus-nats", &["bus", "event"]),
@@ -30,7 +31,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("catalog", &["cause", "emitter", "event", "oci-registry", "outbound", "service"]),
     ("events-store", &["accounts", "bus", "cause", "database", "emitter", "event", "proto", "service"]),
     ("gateway", &["proto", "service"]),
-    ("notifier", &["accounts", "bus", "cause", "database", "emitter", "event", "outbound", "proto", "service"]),
+    ("notifier", &["accounts", "bus", "cause", "database", "emitter", "event", "proto", "service", "webhook"]),
     ("policy-engine", &["accounts", "cause", "database", "emitter", "event", "outbound", "proto", "service"]),
     (
         "analyzer",
@@ -77,9 +78,9 @@ const FOR_TESTS: &[&str] = &["bus", "database", "event", "fixtures", "proto"];
 /// Packages of others that are one crate's business.
 const HIDDEN: &[(&str, &[&str])] = &[
     ("async-nats", &["bus-nats"]),
-    ("sea-orm", &["bus-local", "database", "events-store", "policy-engine"]),
-    ("sea-orm-migration", &["bus-local", "database", "events-store", "policy-engine"]),
-    ("sqlx", &["bus-local", "database", "events-store"]),
+    ("sea-orm", &["bus-local", "database", "events-store", "notifier", "policy-engine"]),
+    ("sea-orm-migration", &["bus-local", "database", "events-store", "notifier", "policy-engine"]),
+    ("sqlx", &["bus-local", "database", "events-store", "notifier"]),
     ("reqwest", &["outbound"]),
     ("argon2", &["accounts"]),
 ];

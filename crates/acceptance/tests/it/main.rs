@@ -19,3 +19,5 @@ mod page;
 mod registries;
 mod stopping;
 mod tls;
+mod webhooks;
+mod webhooks_killed;
