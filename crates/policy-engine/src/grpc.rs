@@ -24,6 +24,8 @@ use crate::{GroupId, wire};
 
 /// Progress is sent no more often.
 const PROGRESS_CYCLE: Duration = Duration::from_millis(200);
+/// A message is sent after this time although there is nothing new, so that nobody takes the connection for dead.
+const SIGN_OF_LIFE_CYCLE: Duration = Duration::from_secs(15);
 /// Messages that wait for a slow reader; the sync does not.
 const MESSAGES_WAITING_MAX: usize = 4;
 
@@ -115,14 +117,13 @@ impl Following {
             let is_last = view.summary.is_some();
             let message = self.message(view).await;
             let is_over = is_last || message.is_err();
-            let is_empty = message.as_ref().is_ok_and(|message| message.groups.is_empty() && message.summary.is_none());
-            if !is_empty && self.messages.send(message).await.is_err() || is_over {
+            if self.messages.send(message).await.is_err() || is_over {
                 return;
             }
             tokio::select! {
                 () = self.messages.closed() => return,
                 // The run ends with its last change.
-                _ = self.view.changed() => {}
+                _ = tokio::time::timeout(SIGN_OF_LIFE_CYCLE, self.view.changed()) => {}
             }
             tokio::time::sleep(PROGRESS_CYCLE).await;
         }

@@ -11,6 +11,8 @@ mod bad_surroundings;
 mod deleting;
 mod dependencies;
 mod everything;
+mod feeds;
+mod feeds_killed;
 mod first_screen;
 mod grpc;
 mod killed;
