@@ -177,6 +177,8 @@ const KINDS: &[EventKind] = &[
     kind("tag_add", "system.repository.tag_added", Info, "image_tag", "Watched repository has a new tag", "catalog"),
     kind("tag_update", "system.repository.tag_updated", Info, "image_tag", "Watched tag has a new digest", "catalog"),
     kind("tag_delete", "system.repository.tag_deleted", Info, "image_tag", "Watched tag is gone from its registry", "catalog"),
+    kind("", "system.feeds.sync.group_drop_refused", Error, "feed_group", "Feed group sync refused: it would drop too many records", "policy_engine"),
+    kind("", "system.feeds.sync.group_stale", Error, "feed_group", "Feed group is stale", "policy_engine"),
     kind("event_put_aside", "system.service.event_put_aside", Error, "event", "Event could not be stored", "events_store"),
     kind("login_fail", "system.service.login_fail", Error, "account", "Failed log-ins", ""),
     kind("webhook_fail", "system.webhook.failed", Error, "webhook_endpoint", "Webhook endpoint does not take notifications", "notifier"),

@@ -47,6 +47,7 @@ impl Registry {
             ca_file: Some(format!("`ca_file` of the entry for {name} in services.catalog.registries")),
             insecure: Some("`insecure: true` for the repository in services.catalog.repositories, or `--insecure` on a command line".to_owned()),
             request_timeout: Some("`services.catalog.request_timeout`".to_owned()),
+            ..Settings::default()
         };
         let credentials = entry.and_then(|entry| entry.credentials.clone());
         let client = Client::new(ClientConfig {

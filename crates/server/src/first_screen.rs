@@ -49,6 +49,9 @@ impl Screen<'_> {
         if self.services.contains(&ServiceName::Catalog) {
             line("watches", &self.watched());
         }
+        if self.services.contains(&ServiceName::PolicyEngine) && !self.config.policy_engine.feeds.is_empty() {
+            line("syncs", &self.synced());
+        }
         line("data", &absolute(&self.config.data_dir).display().to_string());
         if let Some(password) = self.made_up_password {
             line("sign in as", &format!("admin, password {}", password.expose_secret()));
@@ -70,6 +73,16 @@ impl Screen<'_> {
             [] => "what `anchore-cli repo add` has added, and nothing in `services.catalog.repositories`".to_owned(),
             names => format!("{} every {}", names.join(", "), service::config::format_span(catalog.repo_watcher)),
         }
+    }
+
+    fn synced(&self) -> String {
+        let policy_engine = &self.config.policy_engine;
+        let feed = |feed: &policy_engine::FeedConfig| {
+            let groups: Vec<String> = feed.groups.iter().map(ToString::to_string).collect();
+            format!("{} {}", feed.name, groups.join(", "))
+        };
+        let feeds: Vec<String> = policy_engine.feeds.iter().map(feed).collect();
+        format!("{} every {}", feeds.join("; "), service::config::format_span(policy_engine.feed_sync))
     }
 
     /// The variables that the line needs; the address only where it is not the client's default.

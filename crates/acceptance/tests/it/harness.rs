@@ -5,6 +5,7 @@
 mod shape;
 mod cli;
 mod eventually;
+mod feeds;
 mod http;
 mod port;
 mod process;
@@ -18,6 +19,7 @@ mod stack;
 
 pub use cli::{ADMIN, ALICE, BOB, CAROL, Client, Output, User, id_in, run};
 pub use eventually::{DEADLINE, eventually, holds};
+pub use feeds::Feeds;
 pub use http::http_get;
 pub use port::{any_ports, free_port};
 pub use process::Process;

@@ -12,6 +12,8 @@ mod contract_model;
 mod deleting;
 mod dependencies;
 mod everything;
+mod feeds;
+mod feeds_killed;
 mod first_screen;
 mod grpc;
 mod killed;

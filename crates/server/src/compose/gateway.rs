@@ -16,6 +16,7 @@ const SERVICE: ServiceName = ServiceName::Gateway;
 /// Who answers which gRPC services.
 const ANSWERS: [(ServiceName, &[&str]); 3] = [
     (ServiceName::EventsStore, &["events.v1.EventService"]),
+    (ServiceName::PolicyEngine, &["policy_engine.v1.FeedService"]),
     (ServiceName::Notifier, &["notifier.v1.NotifierService"]),
     (ServiceName::Catalog, &["catalog.v1.RepositoryService"]),
 ];

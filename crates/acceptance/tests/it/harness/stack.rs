@@ -25,6 +25,7 @@ pub struct StackBuilder {
     shape: Shape,
     catalog: String,
     notifier: String,
+    policy_engine: String,
     webhooks: String,
     has_two_notifiers: bool,
     environment: Vec<(String, String)>,
@@ -53,6 +54,7 @@ const SERVICES: [&str; 6] = ["gateway", "events-store", "notifier", "catalog", "
 struct Settings<'a> {
     catalog: &'a str,
     notifier: &'a str,
+    policy_engine: &'a str,
     webhooks: &'a str,
 }
 
@@ -75,6 +77,12 @@ impl StackBuilder {
     /// More settings of `services.notifier`, in YAML's flow form: `endpoints: [...]`. Loopback is allowed.
     pub fn notifier(mut self, settings: &str) -> Self {
         settings.clone_into(&mut self.notifier);
+        self
+    }
+
+    /// More settings of `services.policy_engine`, in YAML's flow form: `feeds: [...]`.
+    pub fn policy_engine(mut self, settings: &str) -> Self {
+        settings.clone_into(&mut self.policy_engine);
         self
     }
 
@@ -120,7 +128,12 @@ impl StackBuilder {
         let mut stack = Stack { members, nats, postgres, directory, environment, ports: BTreeMap::new() };
         for _ in 0..PORTS_TRIED_MAX {
             stack.choose_ports();
-            let settings = Settings { catalog: &self.catalog, notifier: &self.notifier, webhooks: &self.webhooks };
+            let settings = Settings {
+                catalog: &self.catalog,
+                notifier: &self.notifier,
+                policy_engine: &self.policy_engine,
+                webhooks: &self.webhooks,
+            };
             let config = stack.config(self.shape, database.as_deref(), settings);
             std::fs::write(stack.directory().join("config.yaml"), config).expect("a file of our own");
             if stack.try_start() {
@@ -137,6 +150,7 @@ impl Stack {
             shape,
             catalog: String::new(),
             notifier: String::new(),
+            policy_engine: String::new(),
             webhooks: String::new(),
             has_two_notifiers: false,
             environment: Vec::new(),
@@ -334,6 +348,7 @@ services:
             };
             let own = match *service {
                 "catalog" => format!("cycle_timers: {{repo_watcher: 1s}}, {}", settings.catalog),
+                "policy-engine" => settings.policy_engine.to_owned(),
                 "notifier" => format!("allow_private_networks: [127.0.0.0/8], {}", settings.notifier),
                 _ => String::new(),
             };
