@@ -27,7 +27,7 @@ mod tag_page;
 mod token;
 mod what_it_is;
 
-pub use blob::open_blob;
+pub use blob::{Blob, open_blob};
 pub use config::{Credentials, RegistryConfig, read_registries};
 pub use digest::{Digest, DigestError, Hashing};
 pub use image_reference::{ImageReference, ImageReferenceError, ManifestReference};

@@ -108,8 +108,13 @@ impl Failure<'_> {
             );
             return Some(Cause::new(CauseCode::Timeout, summary, hint));
         }
-        let waited = config.request_timeout.min(config.silence_timeout);
-        let summary = format!("`{}` took the connection, and did not answer completely within {waited:?}", self.host);
+        let is_silence = self.error.is_body() && config.silence_timeout < config.request_timeout;
+        let summary = if is_silence {
+            format!("`{}` fell silent for {:?} in the middle of the answer", self.host, config.silence_timeout)
+        } else {
+            let waited = config.request_timeout.min(config.silence_timeout);
+            format!("`{}` took the connection, and did not answer completely within {waited:?}", self.host)
+        };
         let mut hint = String::from("Check whether the peer is overloaded or hangs");
         if let Some(setting) = &config.settings.request_timeout {
             hint.push_str("; if it is only slow, raise ");
