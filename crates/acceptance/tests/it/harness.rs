@@ -3,7 +3,6 @@
 
 #[macro_use]
 mod shape;
-mod certificates;
 mod cli;
 mod eventually;
 mod http;
@@ -11,12 +10,10 @@ mod port;
 mod process;
 mod program;
 mod random;
-mod registry;
 mod rpc;
 mod samples;
 mod stack;
 
-pub use certificates::{Authority, Identity};
 pub use cli::{ADMIN, ALICE, BOB, CAROL, Client, Output, User, id_in, run};
 pub use eventually::{DEADLINE, eventually, holds};
 pub use http::http_get;
@@ -24,7 +21,6 @@ pub use port::{any_ports, free_port};
 pub use process::Process;
 pub use program::{client_program, server_program};
 pub use random::Random;
-pub use registry::{REGISTRY_PASSWORD, REGISTRY_USER, Registry};
 pub use rpc::{Rpc, block_on, wrong_fields};
 pub use samples::{event, id_of, lines_of, page_events};
 pub use shape::Shape;

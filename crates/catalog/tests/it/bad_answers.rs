@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use crate::fault_server::{FaultServer, Reaction, answer};
 use crate::observed::{Observed, PASSWORD, Settings, USERNAME};
+use fixtures::{FaultServer, Reaction, answer};
 
 async fn first_cause(behaviour: impl Fn(&str) -> Reaction + Send + Sync + 'static) -> (String, Value) {
-    let server = FaultServer::plain(behaviour).await;
+    let server = FaultServer::plain(behaviour);
     let settings = Settings { repositories: vec![server.repository()], insecure: true, ..Settings::default() };
     let mut observed = Observed::start(&settings);
     let cause = observed.next_cause().await;
@@ -53,7 +53,7 @@ async fn an_unknown_address_is_not_found() {
 
 #[tokio::test]
 async fn an_event_about_a_repository_is_the_page_s() {
-    let server = FaultServer::plain(|_| answer("500 Oops", &[], "")).await;
+    let server = FaultServer::plain(|_| answer("500 Oops", &[], ""));
     let settings = Settings { repositories: vec![server.repository()], insecure: true, ..Settings::default() };
     let mut observed = Observed::start(&settings);
     let event = observed.next_event().await;
@@ -76,8 +76,7 @@ async fn no_secret_that_a_peer_sends_back_enters_an_event() {
         let body = format!("{head} {USERNAME} {PASSWORD} https://a:b@c/?X-Amz-Signature=0a1b2c");
         let challenge = "WWW-Authenticate: Basic realm=\"r\"";
         answer("401 Unauthorized", &[challenge, &format!("Content-Type: text/{PASSWORD}")], &body)
-    })
-    .await;
+    });
     let registry = server.registry();
     let mut observed = Observed::start(&Settings {
         repositories: vec![server.repository()],
@@ -98,7 +97,7 @@ async fn no_secret_that_a_peer_sends_back_enters_an_event() {
 
 #[tokio::test]
 async fn credentials_do_not_follow_a_redirect_to_another_host() {
-    let other = FaultServer::plain(|_| answer("200 OK", &[], r#"{"tags":["1"]}"#)).await;
+    let other = FaultServer::plain(|_| answer("200 OK", &[], r#"{"tags":["1"]}"#));
     let location = format!("Location: http://localhost:{}/elsewhere", other.address.port());
     let server = FaultServer::plain(move |head| {
         if head.contains("authorization: Basic") {
@@ -106,8 +105,7 @@ async fn credentials_do_not_follow_a_redirect_to_another_host() {
         } else {
             answer("401 Unauthorized", &["WWW-Authenticate: Basic realm=\"r\""], "")
         }
-    })
-    .await;
+    });
     let registry = server.registry();
     let observed = Observed::start(&Settings {
         repositories: vec![server.repository()],

@@ -4,13 +4,13 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::certificates::{Authority, Identity, self_made};
-use crate::fault_server::{FaultServer, Reaction, answer, page};
 use crate::observed::{Observed, Settings};
+use fixtures::{Authority, Identity};
+use fixtures::{FaultServer, Reaction, answer, page};
 
 /// Watches a registry with `identity`, trusting `ca_file` if there is one, and returns the first cause.
 async fn first_cause(identity: Identity, ca_file: Option<&Path>) -> Value {
-    let server = FaultServer::tls(identity.config, |_| page(&["1"], &[])).await;
+    let server = FaultServer::tls(&identity, |_| page(&["1"], &[]));
     let registry = server.registry();
     let mut observed = Observed::start(&Settings {
         repositories: vec![server.repository()],
@@ -32,7 +32,7 @@ fn check(details: &Value, summary: &str, hint: &str) {
 #[tokio::test]
 async fn a_certificate_of_the_named_authority_is_fine() {
     let authority = Authority::named("ours");
-    let server = FaultServer::tls(authority.issue("127.0.0.1").config, |_| page(&["1", "2"], &[])).await;
+    let server = FaultServer::tls(&authority.issue("127.0.0.1"), |_| page(&["1", "2"], &[]));
     let registry = server.registry();
     let mut observed = Observed::start(&Settings {
         repositories: vec![server.repository()],
@@ -85,16 +85,15 @@ async fn a_certificate_for_another_name_tells_that_name() {
 
 #[tokio::test]
 async fn an_authority_that_is_its_own_server_is_explained() {
-    let (identity, file) = self_made("127.0.0.1");
+    let (identity, file) = Identity::self_made("127.0.0.1");
     let details = first_cause(identity, Some(file.path())).await;
     check(&details, "that of a certificate authority", "Issue a server certificate");
 }
 
 #[tokio::test]
 async fn tls_to_a_plain_port_asks_for_insecure() {
-    for reaction in [|| answer("400 Bad Request", &[], "bad request"), || Reaction::Send("garbage garbage".to_owned())]
-    {
-        let server = FaultServer::plain(move |_| reaction()).await;
+    for reaction in [|| answer("400 Bad Request", &[], "bad request"), || Reaction::Send(b"garbage garbage".to_vec())] {
+        let server = FaultServer::plain(move |_| reaction());
         let settings = Settings { repositories: vec![server.repository()], ..Settings::default() };
         let mut observed = Observed::start(&settings);
         let (code, details) = observed.next_cause().await;

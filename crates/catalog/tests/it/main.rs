@@ -5,13 +5,10 @@
 mod bad_answers;
 mod bad_certificates;
 mod bad_connections;
-mod certificates;
 mod eventually;
-mod fault_server;
 mod news;
 mod observed;
 mod paging;
 mod real_registry;
 mod recording_bus;
-mod registry_fixture;
 mod tokens;

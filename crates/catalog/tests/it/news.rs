@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::eventually::eventually;
-use crate::fault_server::{FaultServer, Reaction, answer, page};
 use crate::observed::{Observed, Settings};
+use fixtures::{FaultServer, Reaction, answer, page};
 
 /// A server whose behaviour a test changes while it runs.
-async fn switchable(behaviours: Vec<fn() -> Reaction>) -> (FaultServer, Arc<AtomicUsize>) {
+fn switchable(behaviours: Vec<fn() -> Reaction>) -> (FaultServer, Arc<AtomicUsize>) {
     let switch = Arc::new(AtomicUsize::new(0));
     let position = Arc::clone(&switch);
-    let server = FaultServer::plain(move |_| behaviours[position.load(Ordering::SeqCst)]()).await;
+    let server = FaultServer::plain(move |_| behaviours[position.load(Ordering::SeqCst)]());
     (server, switch)
 }
 
@@ -25,8 +25,7 @@ async fn a_lasting_failure_is_one_event_until_it_changes_or_a_reminder_is_due() 
     let (server, switch) =
         switchable(vec![|| answer("500 Oops", &[], ""), || answer("503 Later", &[], ""), || page(&["1"], &[]), || {
             answer("503 Later", &[], "")
-        }])
-        .await;
+        }]);
     let mut observed = watch(&server);
     let (_, first) = observed.next_cause().await;
     assert_eq!((&first["failing_since"], &first["failures"]), (&"2026-11-30T03:00:00Z".into(), &1.into()));
@@ -61,7 +60,7 @@ async fn a_lasting_failure_is_one_event_until_it_changes_or_a_reminder_is_due() 
 
 #[tokio::test]
 async fn an_event_that_cannot_be_emitted_breaks_nothing_and_is_emitted_later() {
-    let server = FaultServer::plain(|_| answer("500 Oops", &[], "")).await;
+    let server = FaultServer::plain(|_| answer("500 Oops", &[], ""));
     let mut observed = Observed::start(&Settings {
         repositories: vec![server.repository()],
         insecure: true,
@@ -81,7 +80,7 @@ async fn an_event_that_cannot_be_emitted_breaks_nothing_and_is_emitted_later() {
 #[tokio::test]
 async fn a_registry_that_names_a_time_is_not_asked_before() {
     let (server, switch) =
-        switchable(vec![|| answer("429 Too Many Requests", &["Retry-After: 120"], ""), || page(&["1"], &[])]).await;
+        switchable(vec![|| answer("429 Too Many Requests", &["Retry-After: 120"], ""), || page(&["1"], &[])]);
     // Both repositories are at the registry that wants to be left alone.
     let mut observed = Observed::start(&Settings {
         repositories: vec![server.repository(), format!("{}/team/other", server.address)],

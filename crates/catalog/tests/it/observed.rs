@@ -21,8 +21,8 @@ use tokio_util::sync::CancellationToken;
 use crate::eventually::{DEADLINE, eventually};
 use crate::recording_bus::RecordingBus;
 
-pub const USERNAME: &str = "puller";
-pub const PASSWORD: &str = "right-password";
+pub use fixtures::{REGISTRY_PASSWORD as PASSWORD, REGISTRY_USER as USERNAME};
+
 pub const WRONG_PASSWORD: &str = "wrong-password";
 
 /// Cycles follow each other as fast as a test can want.

@@ -1,14 +1,14 @@
 //! Listings of more than one page.
 
-use crate::fault_server::{FaultServer, Reaction, answer, page};
 use crate::observed::{Observed, Settings};
+use fixtures::{FaultServer, Reaction, answer, page};
 
 fn watch(server: &FaultServer) -> Observed {
     Observed::start(&Settings { repositories: vec![server.repository()], insecure: true, ..Settings::default() })
 }
 
 async fn check(behaviour: fn(&str) -> Reaction, expected: &str, part: &str) {
-    let server = FaultServer::plain(behaviour).await;
+    let server = FaultServer::plain(behaviour);
     let mut observed = watch(&server);
     let (code, details) = observed.next_cause().await;
     assert_eq!(code, expected);
@@ -22,8 +22,7 @@ async fn every_page_is_read() {
         None => page(&["a", "b"], &["Link: </v2/team/app/tags/list?last=b&n=2>; rel=\"next\""]),
         Some("b") => page(&["c", "d"], &["Link: <?last=d&n=2>; rel=next"]),
         Some(_) => page(&["e"], &[]),
-    })
-    .await;
+    });
     let mut observed = watch(&server);
     assert_eq!(observed.succeeded().await.tags, Some(5));
     assert_eq!(observed.more_events(), 0);

@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::certificates::Authority;
-use crate::fault_server::{FaultServer, Reaction, answer, page};
 use crate::observed::{Observed, PASSWORD, Settings, USERNAME, WRONG_PASSWORD};
+use fixtures::Authority;
+use fixtures::{FaultServer, Reaction, answer, page};
 
 const BASIC: &str = "authorization: Basic cHVsbGVyOnJpZ2h0LXBhc3N3b3Jk";
 
 /// A registry and its token service in one. The service takes the right password, and nobody without one unless
 /// `is_public`; the registry takes the token `issued-to-USER` with whatever `verdict` says.
-async fn registry(is_public: bool, verdict: fn(is_puller: bool) -> Option<Reaction>) -> FaultServer {
+fn registry(is_public: bool, verdict: fn(is_puller: bool) -> Option<Reaction>) -> FaultServer {
     let address = Arc::new(OnceLock::new());
     let own = Arc::clone(&address);
     let server = FaultServer::plain(move |head| {
@@ -33,8 +33,7 @@ async fn registry(is_public: bool, verdict: fn(is_puller: bool) -> Option<Reacti
             Some(Some(reaction)) => reaction,
             None => answer("401 Unauthorized", &[&challenge], unauthorized),
         }
-    })
-    .await;
+    });
     address.set(server.registry()).unwrap();
     server
 }
@@ -45,7 +44,7 @@ fn token(head: &str, is_public: bool) -> Reaction {
     if who == "nobody" && (head.contains("authorization") || !is_public) {
         return answer("401 Unauthorized", &[], r#"{"details":"incorrect username or password"}"#);
     }
-    answer("200 OK", &[], &format!(r#"{{"token":"issued-to-{who}","expires_in":300}}"#))
+    answer("200 OK", &[], format!(r#"{{"token":"issued-to-{who}","expires_in":300}}"#))
 }
 
 fn watch(server: &FaultServer, password: Option<&str>) -> Observed {
@@ -67,7 +66,7 @@ async fn first_cause(server: &FaultServer, password: Option<&str>) -> (String, V
 
 #[tokio::test]
 async fn a_token_is_fetched_once_and_again_when_it_expires() {
-    let server = registry(false, |_| None).await;
+    let server = registry(false, |_| None);
     let mut observed = watch(&server, Some(PASSWORD));
     observed.succeeded().await;
     crate::eventually::eventually("more listings", || observed.counted("ok") >= 5).await;
@@ -83,7 +82,7 @@ async fn a_token_is_fetched_once_and_again_when_it_expires() {
 
 #[tokio::test]
 async fn a_public_repository_needs_no_credentials() {
-    let server = registry(true, |_| None).await;
+    let server = registry(true, |_| None);
     let mut observed = watch(&server, None);
     observed.succeeded().await;
     assert_eq!(observed.more_events(), 0);
@@ -92,7 +91,7 @@ async fn a_public_repository_needs_no_credentials() {
 
 #[tokio::test]
 async fn a_wrong_password_is_auth() {
-    let server = registry(true, |_| None).await;
+    let server = registry(true, |_| None);
     let (code, details) = first_cause(&server, Some(WRONG_PASSWORD)).await;
     assert_eq!(code, "auth");
     assert_eq!(details["registry_message"], "incorrect username or password");
@@ -101,7 +100,7 @@ async fn a_wrong_password_is_auth() {
 
 #[tokio::test]
 async fn a_token_service_that_wants_a_password_asks_for_credentials() {
-    let server = registry(false, |_| None).await;
+    let server = registry(false, |_| None);
     let (code, details) = first_cause(&server, None).await;
     assert_eq!(code, "auth");
     let hint = details["cause"]["hint"].as_str().unwrap();
@@ -116,7 +115,7 @@ async fn a_private_repository_asks_for_credentials() {
             answer("401 Unauthorized", &[challenge], "")
         })
     };
-    let server = registry(true, private).await;
+    let server = registry(true, private);
     assert_eq!(first_cause(&server, None).await.0, "auth");
     let observed = watch(&server, Some(PASSWORD));
     observed.succeeded().await;
@@ -128,8 +127,7 @@ async fn a_user_without_the_right_is_denied() {
     let server = registry(true, |_| {
         let challenge = "WWW-Authenticate: Bearer realm=\"x\",error=\"insufficient_scope\"";
         Some(answer("401 Unauthorized", &[challenge], r#"{"errors":[{"code":"UNAUTHORIZED","message":"m"}]}"#))
-    })
-    .await;
+    });
     let (code, details) = first_cause(&server, Some(PASSWORD)).await;
     assert_eq!(code, "denied");
     assert!(details["cause"]["hint"].as_str().unwrap().starts_with("Give the user"), "{details}");
@@ -138,7 +136,7 @@ async fn a_user_without_the_right_is_denied() {
 
 #[tokio::test]
 async fn a_token_that_the_peer_sends_back_does_not_enter_an_event() {
-    let server = registry(true, |_| Some(answer("500 Oops", &[], "you sent issued-to-nobody"))).await;
+    let server = registry(true, |_| Some(answer("500 Oops", &[], "you sent issued-to-nobody")));
     let (code, details) = first_cause(&server, None).await;
     assert_eq!((code.as_str(), &details["body"]), ("unavailable", &"you sent [redacted]".into()));
 }
@@ -149,14 +147,13 @@ async fn first_cause_with_realm(realm: String) -> (String, Value) {
             return answer("200 OK", &[], "<html>");
         }
         answer("401 Unauthorized", &[&format!("WWW-Authenticate: Bearer realm=\"{realm}\"")], "")
-    })
-    .await;
+    });
     first_cause(&server, None).await
 }
 
 #[tokio::test]
 async fn a_token_service_that_issues_no_token_is_parse() {
-    let service = FaultServer::plain(|_| answer("200 OK", &[], "<html>")).await;
+    let service = FaultServer::plain(|_| answer("200 OK", &[], "<html>"));
     let (code, details) = first_cause_with_realm(format!("http://{}/token", service.address)).await;
     assert_eq!(code, "parse");
     assert!(details["msg"].as_str().unwrap().ends_with("answered with no JSON object"), "{details}");
@@ -166,10 +163,10 @@ async fn a_token_service_that_issues_no_token_is_parse() {
 #[tokio::test]
 async fn a_secure_registry_may_not_name_a_token_service_without_tls() {
     let authority = Authority::named("ours");
-    let service = FaultServer::plain(|_| answer("200 OK", &[], "{}")).await;
+    let service = FaultServer::plain(|_| answer("200 OK", &[], "{}"));
     let realm = format!("WWW-Authenticate: Bearer realm=\"http://{}/token\"", service.address);
     let identity = authority.issue("127.0.0.1");
-    let server = FaultServer::tls(identity.config, move |_| answer("401 Unauthorized", &[&realm], "")).await;
+    let server = FaultServer::tls(&identity, move |_| answer("401 Unauthorized", &[&realm], ""));
     let registry = server.registry();
     let mut observed = Observed::start(&Settings {
         repositories: vec![server.repository()],
