@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use cause::CauseCode;
 use event::Timestamp;
-use oci_registry::later;
+use outbound::later;
 
 /// What makes two failures the same one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -27,17 +27,21 @@ pub enum CauseCode {
     Parse,
     /// What arrived is beyond a bound of ours.
     TooLarge,
+    /// Our own configuration does not allow it.
+    NotAllowed,
     /// What was asked for is something that one side does not do.
     Unsupported,
     /// Our own disk: full, or not writable.
     Disk,
     /// The peer says that it is in trouble itself.
     Unavailable,
+    /// Our own process ended, or was told to, before the work was done.
+    Interrupted,
 }
 
 impl CauseCode {
     /// Every code.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Auth,
         Self::Denied,
         Self::NotFound,
@@ -49,9 +53,11 @@ impl CauseCode {
         Self::Checksum,
         Self::Parse,
         Self::TooLarge,
+        Self::NotAllowed,
         Self::Unsupported,
         Self::Disk,
         Self::Unavailable,
+        Self::Interrupted,
     ];
 
     pub const fn as_str(self) -> &'static str {
@@ -67,9 +73,11 @@ impl CauseCode {
             Self::Checksum => "checksum",
             Self::Parse => "parse",
             Self::TooLarge => "too_large",
+            Self::NotAllowed => "not_allowed",
             Self::Unsupported => "unsupported",
             Self::Disk => "disk",
             Self::Unavailable => "unavailable",
+            Self::Interrupted => "interrupted",
         }
     }
 
@@ -82,13 +90,15 @@ impl CauseCode {
             | Self::Timeout
             | Self::Checksum
             | Self::Disk
-            | Self::Unavailable => true,
+            | Self::Unavailable
+            | Self::Interrupted => true,
             Self::Auth
             | Self::Denied
             | Self::NotFound
             | Self::Tls
             | Self::Parse
             | Self::TooLarge
+            | Self::NotAllowed
             | Self::Unsupported => false,
         }
     }

@@ -173,6 +173,8 @@ const KINDS: &[EventKind] = &[
     kind("archived_image_restored", "system.image_analysis.restored_from_archive", Info, "image_digest", "Archived image restored to active images", "catalog"),
     kind("archived_image_restore_failed", "system.image_analysis.restore_from_archive_failed", Error, "image_digest", "Archived image restore to active images failed", "catalog"),
     // Ours, not the contract's.
+    kind("", "system.feeds.sync.group_drop_refused", Error, "feed_group", "Feed group sync refused: it would drop too many records", "policy_engine"),
+    kind("", "system.feeds.sync.group_stale", Error, "feed_group", "Feed group is stale", "policy_engine"),
     kind("event_put_aside", "system.service.event_put_aside", Error, "event", "Event could not be stored", "events_store"),
     kind("", "system.test.random_wisdom", Info, "wisdom", "Unsolicited random wisdom of the moment", ""),
 ];
@@ -187,7 +189,7 @@ mod tests {
         let count = names.len();
         names.sort_unstable();
         names.dedup();
-        assert_eq!((count, names.len(), KINDS.len()), (54, 54, 35));
+        assert_eq!((count, names.len(), KINDS.len()), (56, 56, 37));
     }
 
     #[test]

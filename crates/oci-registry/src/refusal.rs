@@ -4,11 +4,10 @@ use cause::{Cause, CauseCode};
 use event::Timestamp;
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, StatusCode};
-use outbound::{Answer, Url};
+use outbound::{Answer, Url, retry_at};
 use serde_json::Value;
 
 use crate::challenge::Challenge;
-use crate::retry_after::retry_at;
 use crate::{RepositoryName, Subject};
 
 /// How much of a refusing body is read. An event shows less: what is cut off is cut after secrets are taken out.

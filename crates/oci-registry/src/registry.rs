@@ -48,6 +48,8 @@ impl Registry {
             ca_file: Some(format!("`ca_file` of the entry for {name} in services.catalog.registries")),
             insecure: Some("`insecure: true` for the repository in services.catalog.repositories, or `--insecure` on a command line".to_owned()),
             request_timeout: Some("`services.catalog.request_timeout`".to_owned()),
+            silence_timeout: Some("`services.catalog.request_timeout`".to_owned()),
+            ..Settings::default()
         };
         let credentials = entry.and_then(|entry| entry.credentials.clone());
         let client = Client::new(ClientConfig {
@@ -57,6 +59,7 @@ impl Registry {
             ca_certificates: entry.and_then(|entry| entry.ca_certificates.clone()),
             environment_proxy: !name.is_loopback(),
             settings,
+            ..ClientConfig::default()
         })?;
         let mut secrets = Secrets::default();
         if let Some(credentials) = &credentials {

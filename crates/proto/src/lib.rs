@@ -18,6 +18,14 @@ pub mod jobs {
     }
 }
 
+/// Generated from `proto/`; documented there.
+#[allow(missing_docs, unused_qualifications, clippy::all, clippy::pedantic, reason = "generated code")]
+pub mod policy_engine {
+    pub mod v1 {
+        tonic::include_proto!("policy_engine.v1");
+    }
+}
+
 mod event_conversion;
 mod filter_conversion;
 mod payload;

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use event::Timestamp;
 
-/// Longest time a peer may ask for: a wrong header must not silence a repository for good.
-pub(crate) const RETRY_AFTER_MAX: Duration = Duration::from_hours(24);
+/// Longest time a peer may ask for: a wrong header must not silence anybody for good.
+pub const RETRY_AFTER_MAX: Duration = Duration::from_hours(24);
 
 /// The time that `header` means: seconds from now, or a date; at most [`RETRY_AFTER_MAX`] away.
-pub(crate) fn retry_at(header: &str, now: Timestamp) -> Option<Timestamp> {
+pub fn retry_at(header: &str, now: Timestamp) -> Option<Timestamp> {
     let header = header.trim();
     let latest = later(now, RETRY_AFTER_MAX);
     match header.parse() {
