@@ -5,7 +5,7 @@ use std::io::{self, Read};
 
 use bytes::{Buf, Bytes};
 use cause::{Cause, CauseCode};
-use futures::{StreamExt, stream};
+use futures::{FutureExt, StreamExt, stream};
 use oci_registry::{Blob, Digest, ManifestReference, Session, open_blob};
 use tokio::sync::mpsc;
 
@@ -84,15 +84,9 @@ async fn read_layers(
 ) -> Result<(Tree, BTreeMap<String, usize>), AnalysisFailure> {
     let mut tree = Tree::default();
     let mut compressions = BTreeMap::new();
-    let reading = image.layers.iter().map(|layer| async move {
-        let read = read_layer(session.clone(), layer, budget.clone()).await;
-        read.map_err(|failure| {
-            failure
-                .with("layer", layer.blob.digest.as_str())
-                .with("layer_number", layer.number)
-                .with("media_type", layer.blob.media_type.as_str())
-        })
-    });
+    let reading = image.layers.iter().map(|layer| read_named(session.clone(), layer.clone(), budget.clone()).boxed());
+    // Collected, because a stream that borrows cannot be sent between threads (a limit of the compiler).
+    let reading: Vec<_> = reading.collect();
     let mut layers = stream::iter(reading).buffered(LAYERS_AT_ONCE_MAX);
     while let Some(read) = layers.next().await {
         let read = read?;
@@ -100,6 +94,16 @@ async fn read_layers(
         tree.apply(read.view);
     }
     Ok((tree, compressions))
+}
+
+/// Reads a layer; a failure names it.
+async fn read_named(session: Session, layer: Layer, budget: Budget) -> Result<ReadLayer, AnalysisFailure> {
+    read_layer(session, &layer, budget).await.map_err(|failure| {
+        failure
+            .with("layer", layer.blob.digest.as_str())
+            .with("layer_number", layer.number)
+            .with("media_type", layer.blob.media_type.as_str())
+    })
 }
 
 async fn read_layer(mut session: Session, layer: &Layer, budget: Budget) -> Result<ReadLayer, AnalysisFailure> {

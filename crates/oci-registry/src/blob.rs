@@ -18,6 +18,7 @@ pub struct Blob {
     expected: Descriptor,
     hashing: Hashing,
     bytes: u64,
+    has_ended: bool,
     session: Session,
 }
 
@@ -30,7 +31,7 @@ pub async fn open_blob(session: &mut Session, expected: &Descriptor) -> Result<B
     };
     let answer = opened.map_err(|failure| session.without_secrets(failure))?;
     let hashing = expected.digest.hashing();
-    Ok(Blob { answer, expected: expected.clone(), hashing, bytes: 0, session: session.clone() })
+    Ok(Blob { answer, expected: expected.clone(), hashing, bytes: 0, has_ended: false, session: session.clone() })
 }
 
 impl Blob {
@@ -59,7 +60,11 @@ impl Blob {
     }
 
     async fn next(&mut self) -> Result<Option<Bytes>, Cause> {
+        if self.has_ended {
+            return Ok(None);
+        }
         let Some(chunk) = self.answer.chunk().await? else {
+            self.has_ended = true;
             let digest = std::mem::replace(&mut self.hashing, Hashing::sha256()).finish();
             let is_right = self.bytes == self.expected.size && digest == self.expected.digest;
             return if is_right { Ok(None) } else { Err(self.other(Some(&digest))) };

@@ -129,7 +129,6 @@ impl Config {
         let mut analyzer = services.section("analyzer");
         read_url(ServiceName::Analyzer, &mut analyzer);
         let analyzer_config = analyzer::Config::read(&mut analyzer);
-        later::read_analyzer(&mut analyzer);
         analyzer.finish();
 
         legacy::ignore_services(&mut services);

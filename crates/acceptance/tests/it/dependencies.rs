@@ -77,8 +77,8 @@ const FOR_TESTS: &[&str] = &["bus", "database", "event", "fixtures", "proto"];
 /// Packages of others that are one crate's business.
 const HIDDEN: &[(&str, &[&str])] = &[
     ("async-nats", &["bus-nats"]),
-    ("sea-orm", &["bus-local", "database", "events-store"]),
-    ("sea-orm-migration", &["bus-local", "database", "events-store"]),
+    ("sea-orm", &["analyzer", "bus-local", "database", "events-store"]),
+    ("sea-orm-migration", &["analyzer", "bus-local", "database", "events-store"]),
     ("sqlx", &["bus-local", "database", "events-store"]),
     ("reqwest", &["outbound"]),
     ("argon2", &["accounts"]),

@@ -49,6 +49,7 @@ impl LayerError {
 
     pub fn code(&self) -> CauseCode {
         match self {
+            Self::Archive(TarError::PathTooLong { .. } | TarError::ExtensionTooLarge { .. }) => CauseCode::TooLarge,
             Self::Archive(_) | Self::OutsideRoot(_) | Self::Truncated(_) | Self::Damaged(..) => CauseCode::Parse,
             Self::UnknownCompression(_) => CauseCode::Unsupported,
             Self::TooManyEntries(_) | Self::TooLarge(_) | Self::Ratio(_) | Self::TooManyKept | Self::KeptTooLarge => {

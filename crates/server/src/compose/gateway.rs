@@ -14,7 +14,8 @@ use crate::service_name::ServiceName;
 const SERVICE: ServiceName = ServiceName::Gateway;
 
 /// Who answers which gRPC services.
-const ANSWERS: [(ServiceName, &[&str]); 1] = [(ServiceName::EventsStore, &["events.v1.EventService"])];
+const ANSWERS: [(ServiceName, &[&str]); 2] =
+    [(ServiceName::EventsStore, &["events.v1.EventService"]), (ServiceName::Analyzer, &["analyzer.v1.ImageService"])];
 
 pub async fn bind(config: &Config, ground: &Ground, doors: &Doors) -> anyhow::Result<Bound> {
     let peers = ANSWERS.into_iter().map(|(service, answers)| peer(service, answers, config, doors));

@@ -85,8 +85,3 @@ pub fn read_policy_engine(policy_engine: &mut Section) -> Vec<String> {
     }
     later
 }
-
-/// The rest of `services.analyzer`.
-pub fn read_analyzer(analyzer: &mut Section) {
-    analyzer.number("max_jobs", 1, 1..=64);
-}
