@@ -112,7 +112,7 @@ impl Worker {
             Verdict::Failed(failure) => {
                 let cause = &failure.cause;
                 self.metrics.count(AnalysisResult::Failed(cause.code()));
-                warn!(cause.code = %cause.code(), "cannot analyse an image: {} {}", cause.summary(), cause.hint());
+                warn!(cause.code = %cause.code(), "cannot analyse an image: {}. {}", cause.summary(), cause.hint());
             }
         }
     }
@@ -131,26 +131,32 @@ impl Worker {
     /// Works, and renews the lease meanwhile. `claim` knows the digest afterwards.
     async fn analyse(&self, claim: &mut Claim, begun: Instant, stop: &CancellationToken) -> Ending {
         let (id, lease) = (claim.image.id, claim.lease());
-        let work = tokio::time::timeout(self.bounds.timeout, self.attempt(claim, begun));
-        tokio::select! {
-            ended = work => ended.unwrap_or_else(|_| Ending::Verdict(self.took_too_long())),
-            () = self.keep(id, lease) => {
-                warn!("another worker has taken the image over");
-                Ending::Gone
-            }
-            () = stop.cancelled() => Ending::Stopped,
-        }
+        let (done, lost) = (CancellationToken::new(), CancellationToken::new());
+        let work = async {
+            let attempt = tokio::time::timeout(self.bounds.timeout, self.attempt(claim, begun));
+            let ending = tokio::select! {
+                ended = attempt => ended.unwrap_or_else(|_| Ending::Verdict(self.took_too_long())),
+                () = lost.cancelled() => Ending::Gone,
+                () = stop.cancelled() => Ending::Stopped,
+            };
+            done.cancel();
+            ending
+        };
+        let (ending, ()) = tokio::join!(work, self.keep(id, lease, &done, &lost));
+        ending
     }
 
-    /// Renews the lease until it is lost.
-    async fn keep(&self, id: EventId, lease: EventId) {
-        let mut renewals = tokio::time::interval(self.lease / RENEWALS_PER_LEASE);
-        renewals.tick().await;
-        loop {
-            renewals.tick().await;
+    /// Renews the lease until the work is done, or until it is lost, which is said. A renewal is not broken off.
+    async fn keep(&self, id: EventId, lease: EventId, done: &CancellationToken, lost: &CancellationToken) {
+        let cycle = self.lease / RENEWALS_PER_LEASE;
+        while tokio::time::timeout(cycle, done.cancelled()).await.is_err() {
             match self.images.renew(id, lease, self.lease, self.clock.now()).await {
                 Ok(true) => {}
-                Ok(false) => return,
+                Ok(false) => {
+                    warn!("another worker has taken the image over");
+                    lost.cancel();
+                    return;
+                }
                 // Whoever takes it over has a lease of their own, which is seen at the end.
                 Err(error) => warn!(error = error.chain(), "cannot renew a lease; trying again"),
             }

@@ -1,4 +1,4 @@
-//! The real servers that the tests start: found, or installed where that can be done, or asked for.
+//! The real servers that the tests start, and the tools that make real images: found, or installed where that can be done, or asked for.
 
 use std::path::{Path, PathBuf};
 
@@ -16,7 +16,7 @@ struct Server {
     elsewhere: &'static str,
 }
 
-const SERVERS: [Server; 3] = [
+const SERVERS: [Server; 6] = [
     Server {
         program: "nats-server",
         package: "nats-server",
@@ -31,6 +31,13 @@ const SERVERS: [Server; 3] = [
         program: "docker-registry",
         package: "docker-registry",
         elsewhere: "Distribution 2.8 or newer as `docker-registry` (`registry` in its releases), from distribution/distribution",
+    },
+    Server { program: "skopeo", package: "skopeo", elsewhere: "skopeo, from your distribution" },
+    Server { program: "debootstrap", package: "debootstrap", elsewhere: "debootstrap, from your distribution" },
+    Server {
+        program: "rpmbuild",
+        package: "rpm",
+        elsewhere: "rpm 4.16 or newer with rpmbuild, from your distribution",
     },
 ];
 

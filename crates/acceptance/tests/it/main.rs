@@ -13,6 +13,7 @@ mod dependencies;
 mod everything;
 mod first_screen;
 mod grpc;
+mod images;
 mod killed;
 mod listing;
 mod page;

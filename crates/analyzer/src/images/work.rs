@@ -20,8 +20,9 @@ use crate::events::{self, Course};
 use crate::failure::FailedStep;
 use crate::images::Failure;
 
-/// Attempts in a row that may end with their process before an image is put aside.
-const DEATHS_MAX: i64 = 3;
+/// Attempts in a row that may end with their process before an image is put aside. Some, because the process may have
+/// been killed for another reason, and every image in work with it.
+const DEATHS_MAX: i64 = 5;
 /// Images that are looked at to find one that no other worker takes at the same moment.
 const CANDIDATES: u64 = 8;
 

@@ -10,6 +10,7 @@ mod jobs;
 mod memory_bus;
 mod observed;
 mod real_registry;
+mod real_roots;
 mod requests;
 mod served_image;
 mod tar_builder;

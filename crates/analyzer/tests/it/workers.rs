@@ -101,7 +101,7 @@ async fn what_is_in_work_at_a_stop_is_given_back() {
 async fn an_image_that_keeps_killing_its_workers_is_put_aside() {
     let (shared, (_server, _, reference)) = (Shared::new(), hanging());
     let mut id = String::new();
-    for attempt in 1..=3 {
+    for attempt in 1..=5 {
         let replica = shared.replica().await;
         if attempt == 1 {
             id = replica.queue(&reference).await.id;
@@ -130,7 +130,7 @@ async fn an_image_that_keeps_killing_its_workers_is_put_aside() {
     );
     assert!(details["cause"]["hint"].as_str().unwrap().contains("anchore-cli image add"), "{details}");
     let image = replica.get(&id).await;
-    assert_eq!((image.state(), image.attempts), (State::PutAside, 3));
+    assert_eq!((image.state(), image.attempts), (State::PutAside, 5));
     assert!(replica.metrics().contains("analyzer_analyses_total{result=\"put_aside\"} 1"));
     replica.stop().await;
 }
