@@ -45,6 +45,8 @@ enum Ending {
     Gone,
     /// Told to stop.
     Stopped,
+    /// The database refused a step; another try may go through, as where two workers met.
+    Refused,
 }
 
 impl Worker {
@@ -87,16 +89,27 @@ impl Worker {
         let verdict = match ending {
             Ending::Gone => return,
             Ending::Stopped => {
-                // The stop has come already: one attempt, and else the lease runs out.
-                if let Err(error) = self.images.release(&claim, self.clock.now()).await {
-                    warn!(error = error.chain(), "cannot give an image back; it is taken over later");
-                }
+                self.give_back(&claim).await;
+                return;
+            }
+            Ending::Refused => {
+                self.give_back(&claim).await;
+                // So that a refusal that lasts is not met in a hurry.
+                let _ = tokio::time::timeout(CYCLE, stop.cancelled()).await;
                 return;
             }
             Ending::Verdict(verdict) => verdict,
         };
         self.report(&verdict);
         self.conclude(&claim, &verdict, stop).await;
+        self.news.notify_waiters();
+    }
+
+    /// One attempt, since a stop may have come already; else the lease runs out.
+    async fn give_back(&self, claim: &Claim) {
+        if let Err(error) = self.images.release(claim, self.clock.now()).await {
+            warn!(error = error.chain(), "cannot give an image back; it is taken over later");
+        }
         self.news.notify_waiters();
     }
 
@@ -187,8 +200,10 @@ impl Worker {
             Ok(fetched) => fetched,
             Err(failure) => return failed(failure),
         };
-        if claim.image.digest.is_none() && !self.identify(claim, &fetched.digest).await {
-            return Ending::Gone;
+        if claim.image.digest.is_none()
+            && let Some(ending) = self.identify(claim, &fetched.digest).await
+        {
+            return ending;
         }
         match self.read(&mut session, fetched, begun).await {
             Ok(summary) => Ending::Verdict(Verdict::Analyzed(Box::new(summary))),
@@ -196,21 +211,21 @@ impl Worker {
         }
     }
 
-    /// Returns whether there is still something to do.
-    async fn identify(&self, claim: &mut Claim, digest: &Digest) -> bool {
+    /// `None` where there is still something to do.
+    async fn identify(&self, claim: &mut Claim, digest: &Digest) -> Option<Ending> {
         match self.images.identify(claim, digest, self.clock.now()).await {
             Ok(Some(image)) => {
                 claim.image = image;
-                true
+                None
             }
             Ok(None) => {
                 info!(digest = %digest, "the image is known by its digest");
                 self.news.notify_waiters();
-                false
+                Some(Ending::Gone)
             }
             Err(error) => {
                 warn!(error = error.chain(), "cannot note the digest of an image; it is taken up again");
-                false
+                Some(Ending::Refused)
             }
         }
     }

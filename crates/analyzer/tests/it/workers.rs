@@ -57,8 +57,13 @@ impl Shared {
     }
 }
 
+/// Until its layer is asked for.
 async fn in_work(observed: &Observed, id: &str) {
-    eventually("an image in work", async || (observed.get(id).await.state() == State::Analyzing).then_some(())).await;
+    eventually("an image in work", async || {
+        let image = observed.get(id).await;
+        (image.state() == State::Analyzing && !image.digest.is_empty()).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -106,14 +106,14 @@ fn fedora() -> Root {
             fs::write(&file, spec(name, epoch)).unwrap();
             run("rpmbuild", &["-bb", "--quiet", "--define", &topdir, &text(&file)]);
         }
-        let built = fs::read_dir(build.path().join("RPMS/noarch")).unwrap();
-        let built: Vec<String> = built.map(|entry| text(&entry.unwrap().path())).collect();
+        let folder = fs::read_dir(build.path().join("RPMS/noarch")).unwrap();
+        let packages: Vec<String> = folder.map(|entry| text(&entry.unwrap().path())).collect();
         fs::create_dir_all(to.join("etc")).unwrap();
         fs::write(to.join("etc/os-release"), "NAME=\"Fedora Linux\"\nID=fedora\nVERSION_ID=40\n").unwrap();
         let at_root = at_root(to);
         let mut install = at_root.iter().map(String::as_str).collect::<Vec<_>>();
         install.extend(["--install", "--nodeps"]);
-        install.extend(built.iter().map(String::as_str));
+        install.extend(packages.iter().map(String::as_str));
         run("rpm", &install);
     });
     let at_root = at_root(&root);
