@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use database::DatabaseError;
 use event::{AccountName, EventId, Timestamp};
+use sea_orm::sea_query::Query;
 use sea_orm::{ColumnTrait, Condition, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::{ImageRecord, Images, State, tags_of};
@@ -13,8 +14,14 @@ impl Images {
     /// The image that `id` names: its own, or that of any job that asked for it.
     pub async fn get(&self, account: &AccountName, id: EventId) -> Result<Option<ImageRecord>, DatabaseError> {
         let reader = self.database.reader();
-        let Some(job) = jobs::Entity::find_by_id(id.as_uuid()).one(reader).await? else { return Ok(None) };
-        let image = images::Entity::find_by_id(job.image_id)
+        // In one statement: an image may become a part of another at any moment.
+        let of_job = Query::select()
+            .column(jobs::Column::ImageId)
+            .from(jobs::Entity)
+            .and_where(jobs::Column::Id.eq(id.as_uuid()))
+            .to_owned();
+        let image = images::Entity::find()
+            .filter(images::Column::Id.in_subquery(of_job))
             .filter(images::Column::Account.eq(account.as_str()))
             .one(reader)
             .await?;
