@@ -12,5 +12,5 @@ mod grpc;
 pub use account::Accounts;
 pub use admin_password::{ADMIN_PASSWORD_FILE, ADMIN_PASSWORD_VARIABLE};
 pub use caller::{ACCOUNT_HEADER, Caller, Refusal, Role};
-pub use config::{AccountConfig, AccountsConfig};
+pub use config::{AccountConfig, AccountsConfig, Password};
 pub use grpc::{Authenticated, caller_of};

@@ -25,6 +25,8 @@ pub struct AnalysisFailure {
     pub step: FailedStep,
     pub cause: Cause,
     pub retry_at: Option<Timestamp>,
+    /// The registry was not asked, because it wants to be left alone: nothing is wrong with the image.
+    pub is_held_back: bool,
 }
 
 impl FailedStep {
@@ -53,11 +55,11 @@ impl FailedStep {
 
 impl AnalysisFailure {
     pub fn new(step: FailedStep, cause: Cause) -> Self {
-        Self { step, cause, retry_at: None }
+        Self { step, cause, retry_at: None, is_held_back: false }
     }
 
     pub fn pull(failure: RegistryFailure) -> Self {
-        Self { step: FailedStep::Pull, cause: failure.cause, retry_at: failure.retry_at }
+        Self::of(FailedStep::Pull, failure)
     }
 
     /// A manifest that was asked for: what arrived may be none.
@@ -67,7 +69,12 @@ impl AnalysisFailure {
             (Some(200), CauseCode::Parse) => FailedStep::Manifest,
             _ => FailedStep::Pull,
         };
-        Self { step, cause: failure.cause, retry_at: failure.retry_at }
+        Self::of(step, failure)
+    }
+
+    fn of(step: FailedStep, failure: RegistryFailure) -> Self {
+        let RegistryFailure { cause, retry_at, is_held_back, .. } = failure;
+        Self { step, cause, retry_at, is_held_back }
     }
 
     /// Adds evidence.

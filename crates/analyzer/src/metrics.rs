@@ -26,6 +26,8 @@ pub struct Metrics {
 pub(crate) enum AnalysisResult {
     Analyzed,
     PutAside,
+    /// The registry wants to be left alone for now.
+    HeldBack,
     Failed(CauseCode),
 }
 
@@ -41,7 +43,7 @@ impl Metrics {
         let registry = registry.sub_registry_with_prefix("analyzer");
         registry.register(
             "analyses",
-            "Attempts to analyse an image, by result: ok, put_aside, or the code of the cause",
+            "Attempts to analyse an image, by result: ok, put_aside, held_back, or the code of the cause",
             metrics.analyses.clone(),
         );
         registry.register("refused_jobs", "Messages that were no job", metrics.refused_jobs.clone());
@@ -49,7 +51,9 @@ impl Metrics {
         registry.register("analysis_seconds", "Time of one attempt", metrics.seconds.clone());
         // A counter that begins at its first failure hides that failure from `rate()`.
         let failures = CauseCode::ALL.map(AnalysisResult::Failed);
-        for result in [AnalysisResult::Analyzed, AnalysisResult::PutAside].into_iter().chain(failures) {
+        for result in
+            [AnalysisResult::Analyzed, AnalysisResult::PutAside, AnalysisResult::HeldBack].into_iter().chain(failures)
+        {
             drop(metrics.analyses.get_or_create(&result.labels()));
         }
         metrics
@@ -65,6 +69,7 @@ impl AnalysisResult {
         let result = match self {
             Self::Analyzed => "ok",
             Self::PutAside => "put_aside",
+            Self::HeldBack => "held_back",
             Self::Failed(code) => code.as_str(),
         };
         AnalysisLabels { result }

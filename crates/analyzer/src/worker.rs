@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cause::{Cause, CauseCode};
-use event::{Clock, EventId};
+use event::{Clock, EventId, Timestamp};
 use oci_registry::{Digest, FetchedManifest, ManifestReference, Repository, Session};
 use service::readiness::Latch;
 use tokio::sync::Notify;
@@ -47,6 +47,8 @@ enum Ending {
     Stopped,
     /// The database refused a step; another try may go through, as where two workers met.
     Refused,
+    /// The registry wants to be left alone until then.
+    HeldBack(Timestamp),
 }
 
 impl Worker {
@@ -89,11 +91,17 @@ impl Worker {
         let verdict = match ending {
             Ending::Gone => return,
             Ending::Stopped => {
-                self.give_back(&claim).await;
+                self.give_back(&claim, self.clock.now()).await;
+                return;
+            }
+            Ending::HeldBack(until) => {
+                info!(%until, "the registry wants no request before this time");
+                self.metrics.count(AnalysisResult::HeldBack);
+                self.give_back(&claim, until).await;
                 return;
             }
             Ending::Refused => {
-                self.give_back(&claim).await;
+                self.give_back(&claim, self.clock.now()).await;
                 // So that a refusal that lasts is not met in a hurry.
                 let _ = tokio::time::timeout(CYCLE, stop.cancelled()).await;
                 return;
@@ -106,8 +114,8 @@ impl Worker {
     }
 
     /// One attempt, since a stop may have come already; else the lease runs out.
-    async fn give_back(&self, claim: &Claim) {
-        if let Err(error) = self.images.release(claim, self.clock.now()).await {
+    async fn give_back(&self, claim: &Claim, due_at: Timestamp) {
+        if let Err(error) = self.images.release(claim, due_at, self.clock.now()).await {
             warn!(error = error.chain(), "cannot give an image back; it is taken over later");
         }
         self.news.notify_waiters();
@@ -177,7 +185,10 @@ impl Worker {
     }
 
     async fn attempt(&self, claim: &mut Claim, begun: Instant) -> Ending {
-        let failed = |failure| Ending::Verdict(Verdict::Failed(Box::new(failure)));
+        let failed = |failure: AnalysisFailure| match failure.retry_at {
+            Some(until) if failure.is_held_back => Ending::HeldBack(until),
+            _ => Ending::Verdict(Verdict::Failed(Box::new(failure))),
+        };
         let image = &claim.image;
         let repository = Repository { name: image.repository.clone(), insecure: image.insecure };
         let mut session = match self.registries.session(repository) {

@@ -6,9 +6,9 @@ use serde::Serialize;
 /// A stored event as every read returns it. Keys come in alphabetical order, as the old clients print them.
 #[derive(Debug, Serialize)]
 pub struct Record {
-    created_at: String,
+    pub(crate) created_at: String,
     pub event: EventBody,
-    generated_uuid: String,
+    pub(crate) generated_uuid: String,
 }
 
 /// The inner `event` object. Absent values are `null`, as servers since 0.6.0 send them.

@@ -175,6 +175,9 @@ const KINDS: &[EventKind] = &[
     // Ours, not the contract's.
     kind("", "system.feeds.sync.group_drop_refused", Error, "feed_group", "Feed group sync refused: it would drop too many records", "policy_engine"),
     kind("", "system.feeds.sync.group_stale", Error, "feed_group", "Feed group is stale", "policy_engine"),
+    kind("tag_add", "system.repository.tag_added", Info, "image_tag", "Watched repository has a new tag", "catalog"),
+    kind("tag_update", "system.repository.tag_updated", Info, "image_tag", "Watched tag has a new digest", "catalog"),
+    kind("tag_delete", "system.repository.tag_deleted", Info, "image_tag", "Watched tag is gone from its registry", "catalog"),
     kind("event_put_aside", "system.service.event_put_aside", Error, "event", "Event could not be stored", "events_store"),
     kind("", "system.test.random_wisdom", Info, "wisdom", "Unsolicited random wisdom of the moment", ""),
 ];
@@ -189,7 +192,7 @@ mod tests {
         let count = names.len();
         names.sort_unstable();
         names.dedup();
-        assert_eq!((count, names.len(), KINDS.len()), (56, 56, 37));
+        assert_eq!((count, names.len(), KINDS.len()), (62, 62, 40));
     }
 
     #[test]

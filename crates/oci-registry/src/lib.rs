@@ -6,15 +6,18 @@
 
 mod authorization;
 mod blob;
+mod budget;
 mod challenge;
 mod config;
 mod digest;
 mod image_reference;
+mod jitter;
 mod link;
 mod listing;
 mod lookup;
 mod manifest;
 mod media_type;
+mod patience;
 mod refusal;
 mod registry;
 mod registry_name;
@@ -27,9 +30,11 @@ mod token;
 mod what_it_is;
 
 pub use blob::{Blob, open_blob};
+pub use budget::{REQUESTS_PER_MINUTE, REQUESTS_PER_MINUTE_MAX};
 pub use config::{Credentials, RegistryConfig, read_registries};
 pub use digest::{Digest, DigestError, Hashing};
 pub use image_reference::{ImageReference, ImageReferenceError, ManifestReference};
+pub use jitter::random_fraction;
 pub use listing::{LISTING_BYTES_MAX, LISTING_TIMEOUT, Listing, PAGES_MAX, TAGS_MAX, list};
 pub use lookup::{FetchedManifest, MANIFEST_BYTES_MAX, ManifestHead, fetch, head};
 pub use manifest::{

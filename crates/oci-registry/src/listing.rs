@@ -1,7 +1,7 @@
 //! The tags of one repository, page by page.
 
 use std::collections::{BTreeSet, HashSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cause::{Cause, CauseCode};
 use http::Method;
@@ -23,7 +23,8 @@ pub const PAGES_MAX: usize = 500;
 pub const TAGS_MAX: usize = 200_000;
 /// Most bytes of one listing, all pages together. Registries that know no paging send everything at once.
 pub const LISTING_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// Longest time one listing may take, all pages together.
+/// Longest time one listing may take, all pages together, besides its waiting for the registry's budget. The page that
+/// is under way by then is still read.
 pub const LISTING_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// What a repository holds.
@@ -35,17 +36,7 @@ pub struct Listing {
 
 /// Lists the tags of `session`'s repository. A failure is free of secrets.
 pub async fn list(session: &mut Session) -> Result<Listing, RegistryFailure> {
-    let listed = tokio::time::timeout(LISTING_TIMEOUT, pages(session)).await;
-    let failure = match listed {
-        Ok(Ok(listing)) => return Ok(listing),
-        Ok(Err(failure)) => failure,
-        Err(_) => {
-            let summary = format!("the tags were not listed completely within {LISTING_TIMEOUT:?}");
-            let hint = "Check whether the registry is overloaded, and remove tags that nobody needs.";
-            Cause::new(CauseCode::Timeout, summary, hint).into()
-        }
-    };
-    Err(session.without_secrets(failure))
+    pages(session).await.map_err(|failure| session.without_secrets(failure))
 }
 
 async fn pages(session: &mut Session) -> Result<Listing, RegistryFailure> {
@@ -53,35 +44,49 @@ async fn pages(session: &mut Session) -> Result<Listing, RegistryFailure> {
     let mut asked = HashSet::new();
     let mut tags = BTreeSet::new();
     let mut bytes_left = LISTING_BYTES_MAX;
+    let begun = Instant::now();
+    session.waited = Duration::ZERO;
     for page in 1..=PAGES_MAX {
         asked.insert(url.clone());
+        if begun.elapsed().saturating_sub(session.waited) > LISTING_TIMEOUT {
+            return Err(too_slow(session, &url).into());
+        }
         let answer = session.ask(Method::GET, &url, JSON, &Subject::Tags).await?;
         let next = next_page(answer.headers());
         let content_type = answer.header(CONTENT_TYPE.as_str()).map(str::to_owned);
         let from = answer.url().clone();
-        let body = answer.body(bytes_left).await.map_err(on_page)?;
+        let body = answer.body(bytes_left).await.map_err(RegistryFailure::behind_answer)?;
         bytes_left -= body.len();
 
         let known = tags.len();
-        let listed =
-            tag_page::tags(&body).map_err(|what| on_page(no_page(session, &from, what, content_type, &body)))?;
+        let listed = tag_page::tags(&body)
+            .map_err(|what| RegistryFailure::behind_answer(no_page(session, &from, what, content_type, &body)))?;
         for tag in listed {
-            tags.insert(tag.parse().map_err(|error: TagNameError| on_page(no_tag(session, &from, &error)))?);
+            tags.insert(
+                tag.parse()
+                    .map_err(|error: TagNameError| RegistryFailure::behind_answer(no_tag(session, &from, &error)))?,
+            );
         }
         if tags.len() > TAGS_MAX {
-            return Err(on_page(too_many(session, &url, &format!("more than {TAGS_MAX} tags"))));
+            return Err(RegistryFailure::behind_answer(too_many(session, &url, &format!("more than {TAGS_MAX} tags"))));
         }
         let Some(next) = next else { return Ok(Listing { tags, pages: page }) };
-        let next_url = resolve(&url, &next).ok_or_else(|| on_page(astray(session, &url, &next, "at another host")))?;
+        let next_url = resolve(&url, &next)
+            .ok_or_else(|| RegistryFailure::behind_answer(astray(session, &url, &next, "at another host")))?;
         if asked.contains(&next_url) {
-            return Err(on_page(astray(session, &url, &next, "which is one that came before")));
+            return Err(RegistryFailure::behind_answer(astray(session, &url, &next, "which is one that came before")));
         }
         if tags.len() == known {
-            return Err(on_page(astray(session, &url, &next, "after one that brought no new tag")));
+            return Err(RegistryFailure::behind_answer(astray(
+                session,
+                &url,
+                &next,
+                "after one that brought no new tag",
+            )));
         }
         url = next_url;
     }
-    Err(on_page(too_many(session, &url, &format!("more than {PAGES_MAX} pages"))))
+    Err(RegistryFailure::behind_answer(too_many(session, &url, &format!("more than {PAGES_MAX} pages"))))
 }
 
 /// The address of the next page, at the same origin: credentials go there. A registry behind a proxy may name itself by
@@ -92,11 +97,6 @@ fn resolve(url: &Url, next: &str) -> Option<Url> {
     resolved.set_path(target.path());
     resolved.set_query(target.query());
     (target.host_str() == url.host_str()).then_some(resolved)
-}
-
-/// A failure behind an answer that was 200.
-fn on_page(cause: Cause) -> RegistryFailure {
-    RegistryFailure { cause: cause.with_evidence("http_status", 200), http_status: Some(200), retry_at: None }
 }
 
 fn no_page(session: &Session, from: &Url, what: &str, content_type: Option<String>, body: &[u8]) -> Cause {
@@ -124,6 +124,13 @@ fn astray(session: &Session, url: &Url, next: &str, how: &str) -> Cause {
     let hint = "The registry, or a proxy before it, makes wrong `Link` headers: correct its external address, or \
                 update it.";
     Cause::new(CauseCode::Parse, summary, hint).with_evidence("url", url.as_str()).with_evidence("link", next)
+}
+
+fn too_slow(session: &Session, url: &Url) -> Cause {
+    let name = &session.repository.name;
+    let summary = format!("the tags of `{name}` were not listed completely within {LISTING_TIMEOUT:?}");
+    let hint = "Check whether the registry is overloaded, and remove tags that nobody needs.";
+    Cause::new(CauseCode::Timeout, summary, hint).with_evidence("url", url.as_str())
 }
 
 fn too_many(session: &Session, url: &Url, what: &str) -> Cause {

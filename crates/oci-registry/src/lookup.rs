@@ -74,7 +74,7 @@ async fn ask_head(
     };
     let digest = match answer.header(DOCKER_CONTENT_DIGEST) {
         None => None,
-        Some(text) => Some(text.parse().map_err(|_| on_answer(no_digest(session, &url, text)))?),
+        Some(text) => Some(text.parse().map_err(|_| RegistryFailure::behind_answer(no_digest(session, &url, text)))?),
     };
     Ok(Some(ManifestHead {
         digest,
@@ -89,21 +89,21 @@ async fn ask_get(session: &mut Session, reference: &ManifestReference) -> Result
     let media_type = answer.header(CONTENT_TYPE.as_str()).map(str::to_owned);
     let announced = answer.header(DOCKER_CONTENT_DIGEST).map(str::to_owned);
     let from = answer.url().clone();
-    let bytes = answer.body(MANIFEST_BYTES_MAX).await.map_err(on_answer)?;
+    let bytes = answer.body(MANIFEST_BYTES_MAX).await.map_err(RegistryFailure::behind_answer)?;
     let page = Page { session, from: &from, media_type: media_type.as_deref(), bytes: &bytes };
     // What is no manifest has no digest worth comparing: schema 1 is signed, and its digest is not that of its bytes.
-    let manifest =
-        Manifest::parse(media_type.as_deref(), &bytes).map_err(|problem| on_answer(page.no_manifest(&problem)))?;
+    let manifest = Manifest::parse(media_type.as_deref(), &bytes)
+        .map_err(|problem| RegistryFailure::behind_answer(page.no_manifest(&problem)))?;
     let digest = match (reference, announced) {
         (ManifestReference::Digest(asked), _) => asked.clone(),
         (ManifestReference::Tag(_), None) => Digest::sha256(&bytes),
         (ManifestReference::Tag(_), Some(text)) => {
-            text.parse().map_err(|_| on_answer(no_digest(page.session, &from, &text)))?
+            text.parse().map_err(|_| RegistryFailure::behind_answer(no_digest(page.session, &from, &text)))?
         }
     };
     let actual = digest.same_of(&bytes);
     if actual != digest {
-        return Err(on_answer(page.other_digest(&digest, &actual)));
+        return Err(RegistryFailure::behind_answer(page.other_digest(&digest, &actual)));
     }
     Ok(FetchedManifest { digest, media_type, bytes, manifest })
 }
@@ -145,9 +145,4 @@ fn no_digest(session: &Session, url: &Url, text: &str) -> Cause {
     Cause::new(CauseCode::Parse, summary, hint)
         .with_evidence("url", url.as_str())
         .with_evidence("docker_content_digest", text)
-}
-
-/// A failure behind an answer that was 200.
-fn on_answer(cause: Cause) -> RegistryFailure {
-    RegistryFailure { cause: cause.with_evidence("http_status", 200), http_status: Some(200), retry_at: None }
 }

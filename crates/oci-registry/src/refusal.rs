@@ -8,7 +8,7 @@ use outbound::{Answer, Url, retry_at};
 use serde_json::Value;
 
 use crate::challenge::Challenge;
-use crate::{RepositoryName, Subject};
+use crate::{RegistryName, RepositoryName, Subject};
 
 /// How much of a refusing body is read. An event shows less: what is cut off is cut after secrets are taken out.
 pub(crate) const REFUSAL_BYTES_MAX: usize = 64 * 1024;
@@ -24,12 +24,30 @@ pub struct RegistryFailure {
     pub http_status: Option<u16>,
     /// Nothing may be asked of the registry before.
     pub retry_at: Option<Timestamp>,
+    /// The registry was not asked: it had said, at another time, that it wants no request yet.
+    pub is_held_back: bool,
+}
+
+impl RegistryFailure {
+    /// What was found behind an answer that was 200.
+    pub(crate) fn behind_answer(cause: Cause) -> Self {
+        let cause = cause.with_evidence("http_status", 200);
+        Self { cause, http_status: Some(200), retry_at: None, is_held_back: false }
+    }
+
+    /// What a registry is not asked for that wants to be left alone until `until`.
+    pub(crate) fn held_back(registry: &RegistryName, until: Timestamp) -> Self {
+        let summary = format!("`{registry}` wants no request before {until}");
+        let hint = "It is asked again at that time.";
+        let cause = Cause::new(CauseCode::RateLimited, summary, hint).with_evidence("retry_at", until.to_string());
+        Self { cause, http_status: None, retry_at: Some(until), is_held_back: true }
+    }
 }
 
 /// There was no answer to have a status.
 impl From<Cause> for RegistryFailure {
     fn from(cause: Cause) -> Self {
-        Self { cause, http_status: None, retry_at: None }
+        Self { cause, http_status: None, retry_at: None, is_held_back: false }
     }
 }
 
@@ -101,7 +119,7 @@ impl Refusal {
             .with_evidence("retry_at", retry_at.map(|at| at.to_string()))
             .with_evidence("content_type", self.header(CONTENT_TYPE.as_str()))
             .with_evidence("body", Some(String::from_utf8_lossy(&self.body)).filter(|body| !body.is_empty()));
-        RegistryFailure { cause, http_status: Some(self.status.as_u16()), retry_at }
+        RegistryFailure { cause, http_status: Some(self.status.as_u16()), retry_at, is_held_back: false }
     }
 
     fn header(&self, name: &str) -> Option<&str> {

@@ -1,6 +1,7 @@
 //! Requests about one repository, with whatever its registry wants to be shown.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use cause::{Cause, CauseCode, Secrets};
@@ -34,6 +35,8 @@ pub struct Session {
     pub registry: Arc<Registry>,
     pub repository: Repository,
     authorization: Option<Authorization>,
+    /// How long this session has waited for room in the registry's budget.
+    pub(crate) waited: Duration,
     /// Those of the registry, and every token that was issued to this session and may still be seen.
     secrets: Secrets,
 }
@@ -41,7 +44,7 @@ pub struct Session {
 impl Session {
     pub fn new(registry: Arc<Registry>, repository: Repository) -> Self {
         let secrets = registry.secrets.clone();
-        Self { registry, repository, authorization: None, secrets }
+        Self { registry, repository, authorization: None, waited: Duration::ZERO, secrets }
     }
 
     pub fn secrets(&self) -> &Secrets {
@@ -91,14 +94,44 @@ impl Session {
         }
         let name = self.repository.name.clone();
         let refusal = Refusal::read(answer, Peer::Registry, standing, name, subject.clone()).await;
-        Err(refusal.into_failure(self.registry.clock.now()))
+        Err(self.refused(refusal))
     }
 
-    async fn send(&self, client: &Client, method: &Method, url: &Url, accept: &'static str) -> Result<Answer, Cause> {
+    /// What `refusal` means, for the requests to come as well.
+    fn refused(&self, refusal: Refusal) -> RegistryFailure {
+        let failure = refusal.into_failure(self.registry.clock.now());
+        match (failure.cause.code(), failure.retry_at) {
+            (CauseCode::RateLimited, retry_at) => self.registry.note_refusal(retry_at),
+            (_, Some(retry_at)) => self.registry.hold(retry_at),
+            (_, None) => {}
+        }
+        failure
+    }
+
+    /// Waits for a place in the registry's budget: every request has one, those to its token service too.
+    async fn admitted(&mut self) -> Result<(), RegistryFailure> {
+        let begun = Instant::now();
+        let admitted = self.registry.admit().await;
+        self.waited += begun.elapsed();
+        admitted.map_err(|until| RegistryFailure::held_back(&self.registry.name, until))
+    }
+
+    async fn send(
+        &mut self,
+        client: &Client,
+        method: &Method,
+        url: &Url,
+        accept: &'static str,
+    ) -> Result<Answer, RegistryFailure> {
+        self.admitted().await?;
         let now = self.registry.clock.now();
         let authorization = self.authorization.as_ref().and_then(|authorization| authorization.header(now));
         let headers = headers(accept, authorization);
-        client.send(method.clone(), url, headers, Bytes::new()).await
+        let answer = client.send(method.clone(), url, headers, Bytes::new()).await?;
+        if answer.status().is_success() || answer.status() == StatusCode::NOT_FOUND {
+            self.registry.note_answer(answer.headers());
+        }
+        Ok(answer)
     }
 
     /// `failure` without the secrets of this session: everything that leaves this crate goes through here.
@@ -142,6 +175,7 @@ impl Session {
         subject: &Subject,
     ) -> Result<Authorization, RegistryFailure> {
         let url = self.token_url(challenge)?;
+        self.admitted().await?;
         let registry = Arc::clone(&self.registry);
         let credentials = registry.credentials.as_ref().map(authorization::basic);
         let answer = registry.client.get(&url, headers(JSON, credentials)).await?;
@@ -150,7 +184,7 @@ impl Session {
             let standing = self.standing();
             let name = self.repository.name.clone();
             let refusal = Refusal::read(answer, Peer::TokenService, standing, name, subject.clone()).await;
-            return Err(refusal.into_failure(now));
+            return Err(self.refused(refusal));
         }
         let body = answer.body(TOKEN_ANSWER_BYTES_MAX).await?;
         let unusable = |what: &str| self.unusable_token(&url, what);

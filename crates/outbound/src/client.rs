@@ -16,6 +16,9 @@ use crate::{Answer, CaCertificates, ClientIdentity, RateMin, Redirects, Settings
 /// the next would say less about whether the peer can be reached, and may have died in silence.
 const IDLE_MAX: Duration = Duration::from_secs(10);
 
+/// How long a second look at a failure may take.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(3);
+
 const USER_AGENT: &str = concat!("anchore-events/", env!("CARGO_PKG_VERSION"));
 
 #[derive(Debug, Clone)]
@@ -173,6 +176,7 @@ impl Client {
         url.set_query(None);
         // Neither fails for a URL that has just been used for a request.
         let is_set = url.set_scheme("https").is_ok() && url.set_port(port).is_ok();
-        is_set && Transport::has_met_tls(&self.inner.get(url).send().await)
+        let timeout = LOOK_TIMEOUT.min(self.transport.config.request_timeout);
+        is_set && Transport::has_met_tls(&self.inner.get(url).timeout(timeout).send().await)
     }
 }

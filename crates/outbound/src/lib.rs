@@ -2,7 +2,7 @@
 //! CA file, that follows few redirects, or none, and never carries credentials to another host. Where somebody else says what to
 //! connect to, [`Vetting`] keeps it away from this machine and its neighbours.
 //!
-//! Relies on `emitter` for [`cause::Cause`]: whatever goes wrong between here and a peer becomes one in this crate
+//! Relies on `cause` for [`cause::Cause`]: whatever goes wrong between here and a peer becomes one in this crate
 //! and nowhere else, with a hint that says what to do next. Deliberately knows neither registries nor feeds; what an
 //! answer means is the caller's to say. The process installs rustls' ring provider before the first client is made.
 

@@ -16,6 +16,8 @@ pub enum NetworkError {
     Malformed(String),
     #[error("`{given}` has bits beyond its prefix, expected `{expected}` for the whole network")]
     NotItsFirstAddress { given: String, expected: IpNet },
+    #[error("more than {} networks", Networks::MAX)]
+    TooMany,
     #[error("`{0}` stands for an IPv4 network, expected that one")]
     Mapped(String),
 }
@@ -26,7 +28,11 @@ impl Networks {
 
     /// Adds the network that `text` names.
     pub fn add(&mut self, text: &str) -> Result<(), NetworkError> {
-        self.0.push(parse(text)?);
+        let network = parse(text)?;
+        if self.0.len() == Self::MAX {
+            return Err(NetworkError::TooMany);
+        }
+        self.0.push(network);
         Ok(())
     }
 
@@ -120,6 +126,7 @@ mod tests {
         ] {
             check(text, "is no network");
         }
+        check(&"10.0.0.0/8 ".repeat(Networks::MAX + 1), "more than 256 networks");
         assert!("".parse::<Networks>().unwrap().is_empty());
     }
 }

@@ -217,9 +217,9 @@ impl Failure<'_> {
 
     fn other(&self) -> Cause {
         let (summary, hint) = if self.error.is_connect() {
-            ("no connection to", "Check host and port, and the proxy if one is set in the environment (`HTTPS_PROXY`).")
+            ("no connection to", self.or_the_proxy("Check host and port."))
         } else {
-            ("the exchange broke off with", "See `error`; look into the log of the peer at this time.")
+            ("the exchange broke off with", "See `error`; look into the log of the peer at this time.".to_owned())
         };
         Cause::new(CauseCode::Connect, format!("{summary} `{}`: {}", self.host, chain(self.error)), hint)
     }

@@ -4,6 +4,7 @@
 //! the addresses that were judged: a name that means another address a moment later gains nothing by it. One address
 //! that is refused refuses the whole answer, or a list of a public and a private one would get by half of the time.
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -85,6 +86,9 @@ impl Resolve for Vetting {
         Box::pin(async move {
             let host = name.as_str();
             let addresses = vetting.resolver.resolve(host).await?;
+            if addresses.is_empty() {
+                return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address").into());
+            }
             for address in &addresses {
                 vetting.check_address(host, *address)?;
             }

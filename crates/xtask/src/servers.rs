@@ -1,4 +1,5 @@
-//! The real servers that the tests start, and the tools that make real images: found, or installed where that can be done, or asked for.
+//! What the tests start, and is not ours: real servers, the tools that make real images, and what the libraries run in that
+//! check our webhooks. Found, or installed where that can be done, or asked for.
 
 use std::path::{Path, PathBuf};
 
@@ -6,9 +7,9 @@ use anyhow::{Result, bail};
 
 use crate::run::Command;
 
-/// A server that the tests need.
-struct Server {
-    /// The program that must be there.
+/// A program that the tests need.
+struct Needed {
+    /// Its name.
     program: &'static str,
     /// Its package in Debian.
     package: &'static str,
@@ -16,38 +17,54 @@ struct Server {
     elsewhere: &'static str,
 }
 
-const SERVERS: [Server; 6] = [
-    Server {
+const NEEDED: [Needed; 10] = [
+    Needed {
         program: "nats-server",
         package: "nats-server",
         elsewhere: "NATS server 2.9.10 or newer, from the releases page of nats-io/nats-server",
     },
-    Server {
+    Needed {
         program: "postgres",
         package: "postgresql",
         elsewhere: "PostgreSQL 13 or newer, from your distribution or postgresql.org",
     },
-    Server {
+    Needed {
         program: "docker-registry",
         package: "docker-registry",
         elsewhere: "Distribution 2.8 or newer as `docker-registry` (`registry` in its releases), from distribution/distribution",
     },
-    Server { program: "skopeo", package: "skopeo", elsewhere: "skopeo, from your distribution" },
-    Server { program: "debootstrap", package: "debootstrap", elsewhere: "debootstrap, from your distribution" },
-    Server {
+    Needed { program: "skopeo", package: "skopeo", elsewhere: "skopeo, from your distribution" },
+    Needed { program: "debootstrap", package: "debootstrap", elsewhere: "debootstrap, from your distribution" },
+    Needed {
         program: "rpmbuild",
         package: "rpm",
         elsewhere: "rpm 4.16 or newer with rpmbuild, from your distribution",
     },
+    Needed {
+        program: "python3",
+        package: "python3",
+        elsewhere: "Python 3.10 or newer, from your distribution or python.org",
+    },
+    Needed {
+        program: "pip3",
+        package: "python3-pip",
+        elsewhere: "pip, which comes with Python (`python3 -m ensurepip`)",
+    },
+    Needed {
+        program: "node",
+        package: "nodejs",
+        elsewhere: "Node.js 18 or newer, from your distribution or nodejs.org",
+    },
+    Needed { program: "npm", package: "npm", elsewhere: "npm, which comes with Node.js" },
 ];
 
-impl Server {
+impl Needed {
     fn how_to_get(&self) -> String {
         format!("  {}: on Debian the package `{}`; elsewhere {}", self.program, self.package, self.elsewhere)
     }
 }
 
-/// Makes sure that every server is there.
+/// Makes sure that every program is there.
 ///
 /// # Errors
 /// On a machine where nothing can be installed: what is missing, and how to get it.
@@ -56,9 +73,9 @@ pub fn find_or_install() -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
-    let packages: Vec<&str> = missing.iter().map(|server| server.package).collect();
+    let packages: Vec<&str> = missing.iter().map(|needed| needed.package).collect();
     if !(Path::new("/usr/bin/apt-get").exists() && is_root()) {
-        let lines: Vec<String> = missing.iter().map(|server| server.how_to_get()).collect();
+        let lines: Vec<String> = missing.iter().map(|needed| needed.how_to_get()).collect();
         bail!(
             "these programs are missing, and only root on Debian can have them installed:\n{}\n\
              on Debian: sudo apt-get install --no-install-recommends {}",
@@ -71,14 +88,14 @@ pub fn find_or_install() -> Result<()> {
     apt().with(&["install", "--quiet", "--yes", "--no-install-recommends"]).with(&packages).run()?;
     match self::missing().first() {
         None => Ok(()),
-        Some(server) => {
-            bail!("`{}` is still missing after its package `{}` was installed", server.program, server.package)
+        Some(needed) => {
+            bail!("`{}` is still missing after its package `{}` was installed", needed.program, needed.package)
         }
     }
 }
 
-fn missing() -> Vec<&'static Server> {
-    SERVERS.iter().filter(|server| find(server.program).is_none()).collect()
+fn missing() -> Vec<&'static Needed> {
+    NEEDED.iter().filter(|needed| find(needed.program).is_none()).collect()
 }
 
 /// Looks on the PATH, where Debian keeps daemons, and where it keeps PostgreSQL's.

@@ -23,11 +23,15 @@ const EDGES: &[(&str, &[&str])] = &[
     ("outbound", &["cause", "event"]),
     ("outbox", &["bus", "service"]),
     ("oci-registry", &["cause", "event", "outbound", "service"]),
+    ("webhook", &["cause", "contract", "event", "outbound"]),
     // Adapters: seen by `server` alone.
     ("bus-local", &["bus", "database", "event"]),
     ("bus-nats", &["bus", "event"]),
     // Services: never see one another.
-    ("catalog", &["cause", "emitter", "event", "oci-registry", "outbound", "service"]),
+    (
+        "catalog",
+        &["accounts", "bus", "cause", "database", "emitter", "event", "oci-registry", "outbound", "proto", "service"],
+    ),
     ("events-store", &["accounts", "bus", "cause", "database", "emitter", "event", "proto", "service"]),
     ("gateway", &["proto", "service"]),
     ("notifier", &["accounts", "bus", "cause", "database", "emitter", "event", "outbound", "proto", "service"]),
@@ -77,8 +81,8 @@ const FOR_TESTS: &[&str] = &["bus", "database", "event", "fixtures", "proto"];
 /// Packages of others that are one crate's business.
 const HIDDEN: &[(&str, &[&str])] = &[
     ("async-nats", &["bus-nats"]),
-    ("sea-orm", &["analyzer", "bus-local", "database", "events-store"]),
-    ("sea-orm-migration", &["analyzer", "bus-local", "database", "events-store"]),
+    ("sea-orm", &["analyzer", "bus-local", "catalog", "database", "events-store"]),
+    ("sea-orm-migration", &["analyzer", "bus-local", "catalog", "database", "events-store"]),
     ("sqlx", &["bus-local", "database", "events-store"]),
     ("reqwest", &["outbound"]),
     ("argon2", &["accounts"]),

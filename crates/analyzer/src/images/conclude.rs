@@ -71,7 +71,7 @@ async fn failed(
     failure: &AnalysisFailure,
     now: Timestamp,
 ) -> Result<(), DatabaseError> {
-    let AnalysisFailure { step, cause, retry_at } = failure;
+    let AnalysisFailure { step, cause, retry_at, .. } = failure;
     let tags = tags_of(transaction, row.id).await?;
     let before = image_record(row.clone(), tags.clone())?;
     let last = before.failure.filter(|_| before.failures > 0);

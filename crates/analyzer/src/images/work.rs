@@ -107,14 +107,16 @@ impl Images {
         Ok(true)
     }
 
-    /// Gives an image back that was not finished, as at a stop in good order: that is no death.
-    pub async fn release(&self, claim: &Claim, now: Timestamp) -> Result<(), DatabaseError> {
+    /// Gives an image back that was not finished, as at a stop in good order: that is no death. It is taken again from
+    /// `due_at` on.
+    pub async fn release(&self, claim: &Claim, due_at: Timestamp, now: Timestamp) -> Result<(), DatabaseError> {
         let transaction = self.database.begin_write().await?;
         let Some(row) = held(&transaction, claim.image.id, claim.lease).await? else { return Ok(()) };
         let mut changed = row.into_active_model();
         changed.state = Set(State::Queued.as_str().to_owned());
         changed.changed_at = Set(now.as_micros());
-        changed.due_at = Set(Some(now.as_micros()));
+        changed.deaths = Set(0);
+        changed.due_at = Set(Some(due_at.as_micros()));
         changed.lease = Set(None);
         changed.update(&transaction).await?;
         Ok(transaction.commit().await?)

@@ -83,7 +83,7 @@ async fn attempts_end() {
 async fn an_image_that_takes_too_long_is_given_up() {
     let image = ServedImage::of(&[TarBuilder::new().file("a", "").finish()]);
     let layer = image.layer_path(0);
-    let server = image.serve_with(move |asked| (asked == layer).then_some(fixtures::Reaction::Hang));
+    let server = image.serve_with(move |asked| (asked == layer).then_some(fixtures::Reply::Hang));
     let observed = Observed::start(Settings::with("timeout: 1")).await;
     let (_, events) = observed.analyse(&format!("{}/{PATH}:{TAG}", server.registry())).await;
     let details = details(&events[0]);
@@ -104,5 +104,23 @@ async fn events_wait_for_the_bus() {
     assert!(observed.bus.events().is_empty());
     observed.bus.set_down(false);
     observed.events(1).await;
+    observed.stop().await;
+}
+
+#[tokio::test]
+async fn a_registry_that_wants_to_be_left_alone_is_not_asked_and_its_images_wait() {
+    let (clock, (server, status, reference)) = (clock(), moody());
+    let observed = Observed::start(Settings::at(&clock)).await;
+    observed.analyse(&reference).await;
+    let asked = server.requests().len();
+    let other = observed.queue(&reference.replace(TAG, "other")).await;
+    eventually("an attempt", async || (observed.get(&other.id).await.attempts == 1).then_some(())).await;
+    eventually("an image that waits", async || (observed.get(&other.id).await.state() == State::Queued).then_some(()))
+        .await;
+    assert_eq!((server.requests().len(), observed.bus.events().len()), (asked, 1), "nothing is wrong with it");
+    status.store(404, Ordering::SeqCst);
+    clock.advance(11 * MINUTE);
+    let waited = observed.settled(&other.id).await;
+    assert_eq!(waited.failure.unwrap().code, "not_found");
     observed.stop().await;
 }

@@ -25,8 +25,12 @@ fn push(pusher: &Pusher<'_>) {
 fn settings(registry: &RegistryServer, password: Option<&str>) -> Settings {
     let credentials = password
         .map(|password| Credentials { username: REGISTRY_USER.to_owned(), password: password.to_owned().into() });
-    let registry =
-        RegistryConfig { registry: registry.registry().parse().unwrap(), credentials, ca_certificates: None };
+    let registry = RegistryConfig {
+        registry: registry.registry().parse().unwrap(),
+        credentials,
+        ca_certificates: None,
+        requests_per_minute: None,
+    };
     Settings { registries: vec![registry], request_timeout: Duration::from_secs(30), ..Settings::default() }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use fixtures::{FaultServer, Reaction, answer, sha256};
+use fixtures::{FaultServer, Reply, answer, sha256};
 use serde_json::{Value, json};
 
 use crate::tar_builder::gzip;
@@ -95,7 +95,7 @@ impl ServedImage {
     }
 
     /// With `fault` in place of the first answer that it has one for.
-    pub fn serve_with(&self, fault: impl Fn(&str) -> Option<Reaction> + Send + Sync + 'static) -> FaultServer {
+    pub fn serve_with(&self, fault: impl Fn(&str) -> Option<Reply> + Send + Sync + 'static) -> FaultServer {
         serve_with(self.content(), fault)
     }
 
@@ -120,7 +120,7 @@ pub fn serve(content: Content) -> FaultServer {
     serve_with(content, |_| None)
 }
 
-pub fn serve_with(content: Content, fault: impl Fn(&str) -> Option<Reaction> + Send + Sync + 'static) -> FaultServer {
+pub fn serve_with(content: Content, fault: impl Fn(&str) -> Option<Reply> + Send + Sync + 'static) -> FaultServer {
     FaultServer::plain(move |head| {
         let target = head.split(' ').nth(1).unwrap_or_default();
         let name = target.strip_prefix(&format!("/v2/{PATH}/")).unwrap_or(target);

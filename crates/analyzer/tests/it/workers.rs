@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use database::DatabaseUrl;
 use event::ManualClock;
-use fixtures::{FaultServer, PostgresServer, Reaction};
+use fixtures::{FaultServer, PostgresServer, Reply};
 use proto::analyzer::v1::State;
 use tempfile::TempDir;
 
@@ -25,8 +25,7 @@ fn hanging() -> (FaultServer, Arc<AtomicBool>, String) {
     let shown = Arc::clone(&hangs);
     let image = ServedImage::of(&[TarBuilder::new().file("etc/os-release", "ID=debian").finish()]);
     let layer = image.layer_path(0);
-    let server =
-        image.serve_with(move |asked| (asked == layer && shown.load(Ordering::SeqCst)).then_some(Reaction::Hang));
+    let server = image.serve_with(move |asked| (asked == layer && shown.load(Ordering::SeqCst)).then_some(Reply::Hang));
     let reference = format!("{}/{PATH}:{TAG}", server.registry());
     (server, hangs, reference)
 }

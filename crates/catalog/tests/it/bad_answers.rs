@@ -3,12 +3,12 @@
 use serde_json::Value;
 
 use crate::observed::{Observed, PASSWORD, Settings, USERNAME};
-use fixtures::{FaultServer, Reaction, answer};
+use fixtures::{FaultServer, Reply, answer};
 
-async fn first_cause(behaviour: impl Fn(&str) -> Reaction + Send + Sync + 'static) -> (String, Value) {
+async fn first_cause(behaviour: impl Fn(&str) -> Reply + Send + Sync + 'static) -> (String, Value) {
     let server = FaultServer::plain(behaviour);
     let settings = Settings { repositories: vec![server.repository()], insecure: true, ..Settings::default() };
-    let mut observed = Observed::start(&settings);
+    let mut observed = Observed::start(&settings).await;
     let cause = observed.next_cause().await;
     observed.stop().await;
     cause
@@ -55,7 +55,7 @@ async fn an_unknown_address_is_not_found() {
 async fn an_event_about_a_repository_is_the_page_s() {
     let server = FaultServer::plain(|_| answer("500 Oops", &[], ""));
     let settings = Settings { repositories: vec![server.repository()], insecure: true, ..Settings::default() };
-    let mut observed = Observed::start(&settings);
+    let mut observed = Observed::start(&settings).await;
     let event = observed.next_event().await;
     assert_eq!(event.event_type, "list_tags_fail");
     assert_eq!(event.level, event::Level::Error);
@@ -65,7 +65,7 @@ async fn an_event_about_a_repository_is_the_page_s() {
     assert_eq!(event.resource.id, Some(server.repository()));
     assert_eq!(event.source.service.as_deref(), Some("catalog"));
     assert_eq!(event.occurred_at.to_string(), "2026-11-30T03:00:00Z");
-    assert!(observed.counted("unavailable") >= 1);
+    assert!(observed.counted("catalog_listings", "unavailable") >= 1);
     observed.stop().await;
 }
 
@@ -83,7 +83,8 @@ async fn no_secret_that_a_peer_sends_back_enters_an_event() {
         insecure: true,
         password: Some((&registry, PASSWORD)),
         ..Settings::default()
-    });
+    })
+    .await;
     let event = observed.next_event().await;
     let details = event.details.as_json();
     let sent = server.requests().concat();
@@ -97,7 +98,7 @@ async fn no_secret_that_a_peer_sends_back_enters_an_event() {
 
 #[tokio::test]
 async fn credentials_do_not_follow_a_redirect_to_another_host() {
-    let other = FaultServer::plain(|_| answer("200 OK", &[], r#"{"tags":["1"]}"#));
+    let other = FaultServer::plain(|_| answer("200 OK", &[], r#"{"tags":[]}"#));
     let location = format!("Location: http://localhost:{}/elsewhere", other.address.port());
     let server = FaultServer::plain(move |head| {
         if head.contains("authorization: Basic") {
@@ -112,7 +113,8 @@ async fn credentials_do_not_follow_a_redirect_to_another_host() {
         insecure: true,
         password: Some((&registry, PASSWORD)),
         ..Settings::default()
-    });
+    })
+    .await;
     observed.succeeded().await;
     let sent = other.requests().concat().to_lowercase();
     assert!(sent.starts_with("get /elsewhere") && sent.contains("user-agent: anchore-events/"), "{sent}");

@@ -5,10 +5,13 @@
 mod bad_answers;
 mod bad_certificates;
 mod bad_connections;
+mod databases;
 mod eventually;
+mod images;
 mod news;
 mod observed;
 mod paging;
 mod real_registry;
 mod recording_bus;
 mod tokens;
+mod watching;

@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::images;
 use crate::observed::{Observed, PASSWORD, Settings, USERNAME, WRONG_PASSWORD};
 use fixtures::Authority;
-use fixtures::{FaultServer, Reaction, answer, page};
+use fixtures::{FaultServer, Reply, answer};
 
 const BASIC: &str = "authorization: Basic cHVsbGVyOnJpZ2h0LXBhc3N3b3Jk";
 
 /// A registry and its token service in one. The service takes the right password, and nobody without one unless
 /// `is_public`; the registry takes the token `issued-to-USER` with whatever `verdict` says.
-fn registry(is_public: bool, verdict: fn(is_puller: bool) -> Option<Reaction>) -> FaultServer {
+fn registry(is_public: bool, verdict: fn(is_puller: bool) -> Option<Reply>) -> FaultServer {
     let address = Arc::new(OnceLock::new());
     let own = Arc::clone(&address);
     let server = FaultServer::plain(move |head| {
@@ -29,7 +30,7 @@ fn registry(is_public: bool, verdict: fn(is_puller: bool) -> Option<Reaction>) -
         );
         let unauthorized = r#"{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}"#;
         match has_token.then(|| verdict(is_puller)) {
-            Some(None) => page(&["1"], &[]),
+            Some(None) => images::registry(head, &["1"], "an image"),
             Some(Some(reaction)) => reaction,
             None => answer("401 Unauthorized", &[&challenge], unauthorized),
         }
@@ -38,7 +39,7 @@ fn registry(is_public: bool, verdict: fn(is_puller: bool) -> Option<Reaction>) -
     server
 }
 
-fn token(head: &str, is_public: bool) -> Reaction {
+fn token(head: &str, is_public: bool) -> Reply {
     assert!(head.contains("?service=the+registry&scope=repository%3Ateam%2Fapp%3Apull "), "{head}");
     let who = if head.contains(BASIC) { USERNAME } else { "nobody" };
     if who == "nobody" && (head.contains("authorization") || !is_public) {
@@ -47,7 +48,7 @@ fn token(head: &str, is_public: bool) -> Reaction {
     answer("200 OK", &[], format!(r#"{{"token":"issued-to-{who}","expires_in":300}}"#))
 }
 
-fn watch(server: &FaultServer, password: Option<&str>) -> Observed {
+async fn watch(server: &FaultServer, password: Option<&str>) -> Observed {
     let registry = server.registry();
     Observed::start(&Settings {
         repositories: vec![server.repository()],
@@ -55,10 +56,11 @@ fn watch(server: &FaultServer, password: Option<&str>) -> Observed {
         password: password.map(|password| (registry.as_str(), password)),
         ..Settings::default()
     })
+    .await
 }
 
 async fn first_cause(server: &FaultServer, password: Option<&str>) -> (String, Value) {
-    let mut observed = watch(server, password);
+    let mut observed = watch(server, password).await;
     let cause = observed.next_cause().await;
     observed.stop().await;
     cause
@@ -67,14 +69,14 @@ async fn first_cause(server: &FaultServer, password: Option<&str>) -> (String, V
 #[tokio::test]
 async fn a_token_is_fetched_once_and_again_when_it_expires() {
     let server = registry(false, |_| None);
-    let mut observed = watch(&server, Some(PASSWORD));
+    let mut observed = watch(&server, Some(PASSWORD)).await;
     observed.succeeded().await;
-    crate::eventually::eventually("more listings", || observed.counted("ok") >= 5).await;
+    crate::eventually::eventually("more listings", || observed.counted("catalog_listings", "ok") >= 5).await;
     assert_eq!(server.requests_to("/token"), 1);
     observed.clock.advance(Duration::from_secs(291));
     crate::eventually::eventually("another token", || server.requests_to("/token") == 2).await;
-    let listed = observed.counted("ok");
-    crate::eventually::eventually("more listings", || observed.counted("ok") >= listed + 5).await;
+    let listed = observed.counted("catalog_listings", "ok");
+    crate::eventually::eventually("more listings", || observed.counted("catalog_listings", "ok") >= listed + 5).await;
     assert_eq!(server.requests_to("/token"), 2);
     assert_eq!(observed.more_events(), 0);
     observed.stop().await;
@@ -83,7 +85,7 @@ async fn a_token_is_fetched_once_and_again_when_it_expires() {
 #[tokio::test]
 async fn a_public_repository_needs_no_credentials() {
     let server = registry(true, |_| None);
-    let mut observed = watch(&server, None);
+    let mut observed = watch(&server, None).await;
     observed.succeeded().await;
     assert_eq!(observed.more_events(), 0);
     observed.stop().await;
@@ -117,7 +119,7 @@ async fn a_private_repository_asks_for_credentials() {
     };
     let server = registry(true, private);
     assert_eq!(first_cause(&server, None).await.0, "auth");
-    let observed = watch(&server, Some(PASSWORD));
+    let observed = watch(&server, Some(PASSWORD)).await;
     observed.succeeded().await;
     observed.stop().await;
 }
@@ -173,7 +175,8 @@ async fn a_secure_registry_may_not_name_a_token_service_without_tls() {
         password: Some((&registry, PASSWORD)),
         ca_file: Some((&registry, authority.file.path())),
         ..Settings::default()
-    });
+    })
+    .await;
     let (code, details) = observed.next_cause().await;
     assert_eq!(code, "tls", "{details}");
     assert!(service.requests().is_empty());

@@ -14,8 +14,11 @@ use crate::service_name::ServiceName;
 const SERVICE: ServiceName = ServiceName::Gateway;
 
 /// Who answers which gRPC services.
-const ANSWERS: [(ServiceName, &[&str]); 2] =
-    [(ServiceName::EventsStore, &["events.v1.EventService"]), (ServiceName::Analyzer, &["analyzer.v1.ImageService"])];
+const ANSWERS: [(ServiceName, &[&str]); 3] = [
+    (ServiceName::EventsStore, &["events.v1.EventService"]),
+    (ServiceName::Catalog, &["catalog.v1.RepositoryService"]),
+    (ServiceName::Analyzer, &["analyzer.v1.ImageService"]),
+];
 
 pub async fn bind(config: &Config, ground: &Ground, doors: &Doors) -> anyhow::Result<Bound> {
     let peers = ANSWERS.into_iter().map(|(service, answers)| peer(service, answers, config, doors));

@@ -1,6 +1,6 @@
 //! Registries that refuse, break off, fall silent, or send other bytes than they announced.
 
-use fixtures::{FaultServer, Reaction, answer, answer_bytes};
+use fixtures::{FaultServer, Reply, answer, answer_bytes};
 
 use super::Fault;
 use crate::served_image::{PATH, ServedImage, TAG, errors};
@@ -15,11 +15,7 @@ fn image() -> ServedImage {
 }
 
 /// The image, with `reaction` in place of what has this path.
-fn instead(
-    name: &'static str,
-    path: impl Into<String>,
-    reaction: impl Fn() -> Reaction + Send + Sync + 'static,
-) -> Fault {
+fn instead(name: &'static str, path: impl Into<String>, reaction: impl Fn() -> Reply + Send + Sync + 'static) -> Fault {
     let path = path.into();
     Fault::of(name, image().serve_with(move |asked| (asked == path).then(&reaction)))
 }
@@ -88,14 +84,14 @@ fn broken_connections() -> Vec<Fault> {
         answer_bytes("200 OK", &[&head], &blob[..blob.len() / 2])
     };
     // Bound and let go: nobody listens there.
-    let closed = FaultServer::plain(|_| Reaction::Close).registry();
+    let closed = FaultServer::plain(|_| Reply::Close).registry();
     vec![
         Fault::at("nobody listens", format!("{closed}/{PATH}:{TAG}"), Vec::new()),
-        instead("closed without an answer", manifest(), || Reaction::Close),
-        instead("silence in place of the manifest", manifest(), || Reaction::Hang),
-        instead("closed in the middle of a layer", layer(), move || Reaction::Send(cut())),
-        instead("silence in the middle of a layer", layer(), move || Reaction::SendAndHang(cut())),
-        instead("reset in place of a layer", layer(), || Reaction::Reset),
+        instead("closed without an answer", manifest(), || Reply::Close),
+        instead("silence in place of the manifest", manifest(), || Reply::Hang),
+        instead("closed in the middle of a layer", layer(), move || Reply::Send(cut())),
+        instead("silence in the middle of a layer", layer(), move || Reply::SendAndHang(cut())),
+        instead("reset in place of a layer", layer(), || Reply::Reset),
     ]
 }
 
