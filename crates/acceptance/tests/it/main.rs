@@ -16,6 +16,7 @@ mod feeds;
 mod feeds_killed;
 mod first_screen;
 mod grpc;
+mod images;
 mod killed;
 mod listing;
 mod log_ins;
