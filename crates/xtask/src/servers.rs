@@ -39,12 +39,18 @@ const NEEDED: [Needed; 10] = [
         elsewhere: "Distribution 2.8 or newer as `docker-registry` (`registry` in its releases), from distribution/distribution",
         probe: &[],
     },
-    Needed { program: "skopeo", package: "skopeo", elsewhere: "skopeo, from your distribution" },
-    Needed { program: "debootstrap", package: "debootstrap", elsewhere: "debootstrap, from your distribution" },
+    Needed { program: "skopeo", package: "skopeo", elsewhere: "skopeo, from your distribution", probe: &[] },
+    Needed {
+        program: "debootstrap",
+        package: "debootstrap",
+        elsewhere: "debootstrap, from your distribution",
+        probe: &[],
+    },
     Needed {
         program: "rpmbuild",
         package: "rpm",
         elsewhere: "rpm 4.16 or newer with rpmbuild, from your distribution",
+        probe: &[],
     },
     Needed {
         program: "python3",
