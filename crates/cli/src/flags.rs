@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::commands::event::EventCommand;
+use crate::commands::feeds::FeedsCommand;
 use crate::commands::webhook::WebhookCommand;
 use crate::failure::Failure;
 use crate::output::Format;
@@ -33,6 +34,12 @@ pub enum Command {
         #[command(subcommand)]
         command: Box<EventCommand>,
     },
+    /// Feed operations: how the vulnerability feeds are, and syncing them now.
+    #[command(arg_required_else_help = true)]
+    Feeds {
+        #[command(subcommand)]
+        command: FeedsCommand,
+    },
     /// Webhook operations: endpoints, what was sent to them, and why not.
     #[command(arg_required_else_help = true)]
     Webhook {
@@ -48,7 +55,7 @@ impl Command {
     pub fn keeps_stdout_for_data(&self) -> bool {
         match self {
             Self::Event { command } => command.keeps_stdout_for_data(),
-            Self::Webhook { .. } | Self::Completions { .. } => false,
+            Self::Feeds { .. } | Self::Webhook { .. } | Self::Completions { .. } => false,
         }
     }
 }

@@ -36,6 +36,7 @@ async fn main() -> ExitCode {
         (Command::Completions { shell }, _) => return commands::completions::run(*shell),
         (_, Err((failure, format))) => (Err(failure), format),
         (Command::Event { command }, Ok(settings)) => (commands::event::run(command, &settings).await, settings.format),
+        (Command::Feeds { command }, Ok(settings)) => (commands::feeds::run(command, &settings).await, settings.format),
         (Command::Webhook { command }, Ok(settings)) => {
             (commands::webhook::run(command, &settings).await, settings.format)
         }

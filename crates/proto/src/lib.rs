@@ -4,6 +4,14 @@
 
 /// Generated from `proto/`; documented there.
 #[allow(missing_docs, unused_qualifications, clippy::all, clippy::pedantic, reason = "generated code")]
+pub mod catalog {
+    pub mod v1 {
+        tonic::include_proto!("catalog.v1");
+    }
+}
+
+/// Generated from `proto/`; documented there.
+#[allow(missing_docs, unused_qualifications, clippy::all, clippy::pedantic, reason = "generated code")]
 pub mod events {
     pub mod v1 {
         tonic::include_proto!("events.v1");
@@ -23,6 +31,14 @@ pub mod jobs {
 pub mod notifier {
     pub mod v1 {
         tonic::include_proto!("notifier.v1");
+    }
+}
+
+/// Generated from `proto/`; documented there.
+#[allow(missing_docs, unused_qualifications, clippy::all, clippy::pedantic, reason = "generated code")]
+pub mod policy_engine {
+    pub mod v1 {
+        tonic::include_proto!("policy_engine.v1");
     }
 }
 

@@ -2,6 +2,7 @@
 //! installed where that can be done, or asked for.
 
 use std::path::{Path, PathBuf};
+use std::process;
 
 use anyhow::{Result, bail};
 
@@ -15,6 +16,8 @@ struct Needed {
     package: &'static str,
     /// Where to get it elsewhere.
     elsewhere: &'static str,
+    /// Arguments with which it must end well, where being there is not enough.
+    probe: &'static [&'static str],
 }
 
 const NEEDED: [Needed; 7] = [
@@ -22,36 +25,48 @@ const NEEDED: [Needed; 7] = [
         program: "nats-server",
         package: "nats-server",
         elsewhere: "NATS server 2.9.10 or newer, from the releases page of nats-io/nats-server",
+        probe: &[],
     },
     Needed {
         program: "postgres",
         package: "postgresql",
         elsewhere: "PostgreSQL 13 or newer, from your distribution or postgresql.org",
+        probe: &[],
     },
     Needed {
         program: "docker-registry",
         package: "docker-registry",
         elsewhere: "Distribution 2.8 or newer as `docker-registry` (`registry` in its releases), from distribution/distribution",
+        probe: &[],
     },
     Needed {
         program: "python3",
-        package: "python3",
-        elsewhere: "Python 3.10 or newer, from your distribution or python.org",
+        package: "python3-venv",
+        elsewhere: "Python 3.10 or newer with its modules venv and ensurepip, from your distribution or python.org",
+        probe: &["-c", "import ensurepip, venv"],
     },
     Needed {
         program: "pip3",
         package: "python3-pip",
         elsewhere: "pip, which comes with Python (`python3 -m ensurepip`)",
+        probe: &[],
     },
     Needed {
         program: "node",
         package: "nodejs",
         elsewhere: "Node.js 18 or newer, from your distribution or nodejs.org",
+        probe: &[],
     },
-    Needed { program: "npm", package: "npm", elsewhere: "npm, which comes with Node.js" },
+    Needed { program: "npm", package: "npm", elsewhere: "npm, which comes with Node.js", probe: &[] },
 ];
 
 impl Needed {
+    fn is_there(&self) -> bool {
+        let ends_well =
+            |file| process::Command::new(file).args(self.probe).output().is_ok_and(|output| output.status.success());
+        find(self.program).is_some_and(|file| self.probe.is_empty() || ends_well(file))
+    }
+
     fn how_to_get(&self) -> String {
         format!("  {}: on Debian the package `{}`; elsewhere {}", self.program, self.package, self.elsewhere)
     }
@@ -88,7 +103,7 @@ pub fn find_or_install() -> Result<()> {
 }
 
 fn missing() -> Vec<&'static Needed> {
-    NEEDED.iter().filter(|needed| find(needed.program).is_none()).collect()
+    NEEDED.iter().filter(|needed| !needed.is_there()).collect()
 }
 
 /// Looks on the PATH, where Debian keeps daemons, and where it keeps PostgreSQL's.

@@ -58,6 +58,7 @@ pub fn read_endpoint(section: &mut Section, before: &[Endpoint]) -> Option<Endpo
             ca_file: Some(format!("`ca_file` of the endpoint `{name}` in services.notifier.endpoints")),
             insecure: None,
             request_timeout: Some(format!("`timeout` of the endpoint `{name}` in services.notifier.endpoints")),
+            ..Settings::default()
         },
         name: name.clone(),
         ..EndpointDraft::default()

@@ -59,6 +59,7 @@ pub fn draft_from_proto(sent: v1::Endpoint, account: Option<AccountName>) -> Res
             ca_file: Some(format!("`--ca-file` by `anchore-cli webhook update {name}`")),
             insecure: None,
             request_timeout: Some(format!("`--timeout` by `anchore-cli webhook update {name}`")),
+            ..Settings::default()
         },
         revision: String::new(),
         name,

@@ -10,7 +10,7 @@ use fixtures::{NatsServer, PostgresServer};
 use tempfile::TempDir;
 
 use super::{
-    ADMIN, ALICE, BOB, CAROL, Client, DEADLINE, Output, Process, Shape, User, eventually, free_port, http_get,
+    ADMIN, ALICE, BOB, CAROL, Client, DEADLINE, Output, Process, Rest, Shape, User, eventually, free_port, http_get,
     server_program,
 };
 
@@ -25,6 +25,7 @@ pub struct StackBuilder {
     shape: Shape,
     catalog: String,
     notifier: String,
+    policy_engine: String,
     webhooks: String,
     has_two_notifiers: bool,
     environment: Vec<(String, String)>,
@@ -53,6 +54,7 @@ const SERVICES: [&str; 6] = ["gateway", "events-store", "notifier", "catalog", "
 struct Settings<'a> {
     catalog: &'a str,
     notifier: &'a str,
+    policy_engine: &'a str,
     webhooks: &'a str,
 }
 
@@ -75,6 +77,12 @@ impl StackBuilder {
     /// More settings of `services.notifier`, in YAML's flow form: `endpoints: [...]`. Loopback is allowed.
     pub fn notifier(mut self, settings: &str) -> Self {
         settings.clone_into(&mut self.notifier);
+        self
+    }
+
+    /// More settings of `services.policy_engine`, in YAML's flow form: `feeds: [...]`.
+    pub fn policy_engine(mut self, settings: &str) -> Self {
+        settings.clone_into(&mut self.policy_engine);
         self
     }
 
@@ -120,7 +128,12 @@ impl StackBuilder {
         let mut stack = Stack { members, nats, postgres, directory, environment, ports: BTreeMap::new() };
         for _ in 0..PORTS_TRIED_MAX {
             stack.choose_ports();
-            let settings = Settings { catalog: &self.catalog, notifier: &self.notifier, webhooks: &self.webhooks };
+            let settings = Settings {
+                catalog: &self.catalog,
+                notifier: &self.notifier,
+                policy_engine: &self.policy_engine,
+                webhooks: &self.webhooks,
+            };
             let config = stack.config(self.shape, database.as_deref(), settings);
             std::fs::write(stack.directory().join("config.yaml"), config).expect("a file of our own");
             if stack.try_start() {
@@ -137,6 +150,7 @@ impl Stack {
             shape,
             catalog: String::new(),
             notifier: String::new(),
+            policy_engine: String::new(),
             webhooks: String::new(),
             has_two_notifiers: false,
             environment: Vec::new(),
@@ -165,6 +179,26 @@ impl Stack {
 
     pub fn client(&self, user: User) -> Client {
         Client::new(self.url(), user, self.directory())
+    }
+
+    /// Somebody who speaks REST at the public door.
+    pub fn rest(&self, user: User) -> Rest {
+        Rest::new(self.ports["gateway"], user)
+    }
+
+    /// A second public door to the same store; where it answers.
+    pub fn second_gateway(&self) -> (Process, u16) {
+        let (port, admin_port) = (free_port(), free_port());
+        let mut command = self.server("gateway", &["run", "gateway"]);
+        command.env("ANCHORE_EVENTS__SERVICES__GATEWAY__PORT", port.to_string());
+        command.env("ANCHORE_EVENTS__ADMIN__PORT", admin_port.to_string());
+        command.arg("--data-dir").arg(self.directory().join("data-second-gateway"));
+        let process = Process::start(&mut command, self.directory(), "second-gateway");
+        eventually(DEADLINE, || match http_get(admin_port, "/readyz") {
+            Ok((200, _)) => Ok(()),
+            other => Err(format!("{other:?} {}", process.stderr())),
+        });
+        (process, port)
     }
 
     /// `anchore-cli`, run by the admin.
@@ -314,6 +348,7 @@ services:
             };
             let own = match *service {
                 "catalog" => format!("cycle_timers: {{repo_watcher: 1s}}, {}", settings.catalog),
+                "policy-engine" => settings.policy_engine.to_owned(),
                 "notifier" => format!("allow_private_networks: [127.0.0.0/8], {}", settings.notifier),
                 _ => String::new(),
             };
