@@ -11,8 +11,11 @@ const GROUP_COMPLETED: &str = "system.feeds.sync.group_completed";
 
 /// The rows of a table, cell by cell.
 fn rows(table: &str) -> Vec<Vec<&str>> {
-    let cells = |line: &'_ str| -> Vec<_> { line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect() };
-    table.lines().map(|line| cells(line)).collect()
+    table.lines().map(cells).collect()
+}
+
+fn cells(line: &str) -> Vec<&str> {
+    line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect()
 }
 
 fn feeds_are_synced_listed_and_told_as_on_the_page(shape: Shape) {
