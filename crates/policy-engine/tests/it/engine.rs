@@ -180,13 +180,9 @@ impl Engine {
         details(&self.last(event_type))
     }
 
-    pub fn request<T>(&self, message: T) -> Request<T> {
-        as_admin(message)
-    }
-
     /// Syncs through the door, to the end.
     pub async fn sync(&self, request: SyncFeedsRequest) -> Result<(Vec<FeedGroup>, SyncSummary), Status> {
-        let mut stream = self.client.clone().sync_feeds(self.request(request)).await?.into_inner();
+        let mut stream = self.client.clone().sync_feeds(as_admin(request)).await?.into_inner();
         let mut groups = Vec::new();
         while let Some(message) = stream.message().await? {
             groups.extend(message.groups);
@@ -216,7 +212,7 @@ impl Engine {
     }
 
     pub async fn groups(&self) -> Vec<FeedGroup> {
-        let answer = self.client.clone().list_feeds(self.request(ListFeedsRequest {})).await.unwrap();
+        let answer = self.client.clone().list_feeds(as_admin(ListFeedsRequest {})).await.unwrap();
         answer.into_inner().feeds.into_iter().flat_map(|feed| feed.groups).collect()
     }
 
