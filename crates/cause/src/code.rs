@@ -27,6 +27,8 @@ pub enum CauseCode {
     Parse,
     /// What arrived is beyond a bound of ours.
     TooLarge,
+    /// Our own configuration does not allow it.
+    NotAllowed,
     /// What was asked for is something that one side does not do.
     Unsupported,
     /// Our own disk: full, or not writable.
@@ -37,7 +39,7 @@ pub enum CauseCode {
 
 impl CauseCode {
     /// Every code.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Auth,
         Self::Denied,
         Self::NotFound,
@@ -49,6 +51,7 @@ impl CauseCode {
         Self::Checksum,
         Self::Parse,
         Self::TooLarge,
+        Self::NotAllowed,
         Self::Unsupported,
         Self::Disk,
         Self::Unavailable,
@@ -67,6 +70,7 @@ impl CauseCode {
             Self::Checksum => "checksum",
             Self::Parse => "parse",
             Self::TooLarge => "too_large",
+            Self::NotAllowed => "not_allowed",
             Self::Unsupported => "unsupported",
             Self::Disk => "disk",
             Self::Unavailable => "unavailable",
@@ -89,6 +93,7 @@ impl CauseCode {
             | Self::Tls
             | Self::Parse
             | Self::TooLarge
+            | Self::NotAllowed
             | Self::Unsupported => false,
         }
     }

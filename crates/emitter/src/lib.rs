@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use bus::{BusError, EventPublisher};
 use event::{
-    AccountName, Clock, DETAILS_BYTES_MAX, Details, EventDraft, EventId, EventKind, Source, Violation, Violations,
+    AccountName, Clock, DETAILS_BYTES_MAX, Details, Event, EventDraft, EventId, EventKind, Source, Violation,
+    Violations,
 };
 use tracing::debug;
 
@@ -54,6 +55,17 @@ impl Emitter {
     /// Returns the ID of the event once it is durable. The ID is made here and only here, so whatever repeats the event
     /// later repeats it under the same ID.
     pub async fn emit(&self, notice: Notice) -> Result<EventId, EmitError> {
+        let event = self.prepare(notice)?;
+        self.publish(&event).await?;
+        Ok(event.id)
+    }
+
+    /// The event that [`Self::emit`] would publish, for a producer that keeps it together with what it is about and
+    /// publishes it afterwards.
+    ///
+    /// # Errors
+    /// [`EmitError::Invalid`].
+    pub fn prepare(&self, notice: Notice) -> Result<Event, EmitError> {
         let mut found = Violations::default();
         let details_bytes = notice.details.as_json().len();
         if details_bytes > DETAILS_BYTES_MAX {
@@ -72,12 +84,19 @@ impl Emitter {
             source: self.source.clone(),
             occurred_at: Some(self.clock.now()),
         };
-        let event = draft.check(&notice.account, found).map_err(EmitError::Invalid)?;
-        let results = self.publisher.publish(std::slice::from_ref(&event)).await;
+        draft.check(&notice.account, found).map_err(EmitError::Invalid)
+    }
+
+    /// Returns once a prepared event is durable. Publishing it again is harmless.
+    ///
+    /// # Errors
+    /// [`EmitError::NotPublished`].
+    pub async fn publish(&self, event: &Event) -> Result<(), EmitError> {
+        let results = self.publisher.publish(std::slice::from_ref(event)).await;
         let result = results.into_iter().next().unwrap_or_else(|| Err(BusError::unavailable("the bus gave no answer")));
         result.map_err(EmitError::NotPublished)?;
         debug!(event.id = %event.id, event.type = event.event_type, event.level = %event.level, "emitted an event");
-        Ok(event.id)
+        Ok(())
     }
 }
 
@@ -97,7 +116,7 @@ mod tests {
 
     use async_trait::async_trait;
     use bus::{Bus, Consumer, ConsumerSpec, Outgoing, Receipt};
-    use event::{Event, ManualClock};
+    use event::ManualClock;
 
     use super::*;
 

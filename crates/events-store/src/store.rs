@@ -140,7 +140,6 @@ impl EventsStore {
             result
         };
         let (result, ()) = tokio::join!(work, door.serve(stop.clone()));
-        ground.database.close().await;
         result
     }
 }

@@ -10,7 +10,7 @@ use cause::{Cause, CauseCode};
 use reqwest::Url;
 
 use crate::redirect::RedirectRefusal;
-use crate::{ClientConfig, tls};
+use crate::{AddressRefusal, ClientConfig, tls};
 
 /// What causes need to know about the client they come from.
 #[derive(Debug)]
@@ -64,7 +64,8 @@ impl Transport {
 
 impl Failure<'_> {
     fn cause(&self) -> Cause {
-        self.tls()
+        self.vetting()
+            .or_else(|| self.tls())
             .or_else(|| self.dns())
             .or_else(|| self.redirect())
             .or_else(|| self.timeout())
@@ -75,6 +76,11 @@ impl Failure<'_> {
 
     fn find<T: Error + 'static>(&self) -> Option<&T> {
         links(self.error).find_map(|link| link.downcast_ref())
+    }
+
+    /// Stands in the chain as the error of the resolver, so it comes before names.
+    fn vetting(&self) -> Option<Cause> {
+        self.find::<AddressRefusal>().cloned().map(Cause::from)
     }
 
     fn tls(&self) -> Option<Cause> {
@@ -185,9 +191,9 @@ impl Failure<'_> {
 
     fn other(&self) -> Cause {
         let (summary, hint) = if self.error.is_connect() {
-            ("no connection to", "Check host and port, and the proxy if one is set in the environment (`HTTPS_PROXY`).")
+            ("no connection to", self.or_the_proxy("Check host and port."))
         } else {
-            ("the exchange broke off with", "See `error`; look into the log of the peer at this time.")
+            ("the exchange broke off with", "See `error`; look into the log of the peer at this time.".to_owned())
         };
         Cause::new(CauseCode::Connect, format!("{summary} `{}`: {}", self.host, chain(self.error)), hint)
     }

@@ -103,7 +103,7 @@ impl Config {
         let mut catalog = services.section("catalog");
         let mut event_log = catalog.section("event_log");
         let retention = read_retention(&mut event_log);
-        later.extend(later::read_notification(&mut event_log));
+        let notification = notifier::Notification::read(&mut event_log);
         event_log.finish();
         read_url(ServiceName::Catalog, &mut catalog);
         let catalog_config = catalog::Config::read(&mut catalog);
@@ -116,8 +116,7 @@ impl Config {
 
         let mut notifier = services.section("notifier");
         read_url(ServiceName::Notifier, &mut notifier);
-        let notifier_config = notifier::Config::read(&mut notifier);
-        later.extend(later::read_notifier(&mut notifier));
+        let notifier_config = notifier::Config::read(&mut notifier, root, &notification);
         notifier.finish();
 
         let mut policy_engine = services.section("policy_engine");
@@ -134,7 +133,6 @@ impl Config {
 
         legacy::ignore_services(&mut services);
         services.finish();
-        later.extend(later::read_webhooks(root));
         legacy::ignore_root(root);
 
         Self {

@@ -65,7 +65,7 @@ impl Ground {
     pub async fn open(config: &Config, services: &[ServiceName]) -> anyhow::Result<Self> {
         prepare_data_dir(&config.data_dir)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let (accounts, made_up_password) = Accounts::open(config.accounts.clone(), &config.data_dir)
+        let (accounts, made_up_password) = Accounts::open(config.accounts.clone(), &config.data_dir, clock.clone())
             .with_context(|| format!("cannot keep the admin's password in `{}`", config.data_dir.display()))?;
         let database = Database::open(&config.database).context("database.url")?;
         let uses_bus = services.iter().any(|service| service.uses_bus());
@@ -112,8 +112,9 @@ impl Ground {
         declare(&mut self.metrics.lock().expect("nothing panics while it is held"))
     }
 
-    /// Ends in good order what is open.
+    /// Ends in good order what is open, once no service works with it any more.
     pub async fn close(&self) {
+        self.database.close().await;
         if let Some(buses) = &self.buses {
             buses.file.close().await;
         }
