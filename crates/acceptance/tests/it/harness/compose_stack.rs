@@ -14,7 +14,7 @@ const ENGINE_DEADLINE: Duration = Duration::from_mins(5);
 
 /// Takes the stack down when the test ends without doing so; an interrupt at the terminal must not end this before its
 /// work is done.
-const LEASH: &str = r#"trap "" INT TERM HUP; read -r released || {
+const LEASH: &str = r#"trap "" INT TERM HUP; read -r released || { cd "$3"
     docker compose --project-name "$1" down --volumes --timeout 5; docker image rm "$2"; rm -rf "$3"; }"#;
 
 /// What docker-compose.yml reads, beside the image.
