@@ -18,7 +18,8 @@ const LEASH: &str = r#"trap "" INT TERM HUP; read -r released || { cd "$3"
     docker compose --project-name "$1" down --volumes --timeout 5; docker image rm "$2"; rm -rf "$3"; }"#;
 
 /// What docker-compose.yml reads, beside the image.
-const FILES: [&str; 4] = ["docker-compose.yml", ".env.example", "config.yaml", "deploy/nats.conf"];
+const FILES: [&str; 5] =
+    ["docker-compose.yml", ".env.example", "config.yaml", "deploy/nats.conf", "deploy/postgres.sh"];
 
 /// Variables of this machine that must not reach docker-compose.yml.
 const NOT_OURS: [&str; 6] = [
