@@ -66,6 +66,7 @@ fn the_stack_gets_well_by_itself_and_keeps_what_it_took() {
     stack.down();
     stack.up();
     all_are_listed_once_and_in_full(&client, &reported);
+    what_was_backed_up_comes_back(&stack, &client);
 }
 
 /// The engine's description, and what the kernel says of the main process.
@@ -98,6 +99,20 @@ fn only_the_doors_are_published(stack: &ComposeStack, containers: &[Container]) 
     let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
     let published = published.map(|binding| format!("{}:{}", text(&binding["HostIp"]), text(&binding["HostPort"])));
     assert_eq!(published.collect::<BTreeSet<_>>(), BTreeSet::from(stack.doors()));
+}
+
+/// Every record to the byte, in the same order; the catalog may add what it meets after the restart.
+fn what_was_backed_up_comes_back(stack: &ComposeStack, client: &Client) {
+    let list = || client.run(&["-o", "ndjson", "event", "list", "--all"]).ok();
+    let before = list();
+    let backup = stack.back_up();
+    stack.wipe();
+    stack.restore(&backup);
+    stack.up();
+    let known: BTreeSet<&str> = before.lines().collect();
+    let after = list();
+    let restored = after.lines().filter(|line| known.contains(line));
+    assert!(restored.eq(before.lines()), "the restored log is the one that was backed up");
 }
 
 /// Until every container is well and events are taken again; how long that took from the end of the fault.

@@ -84,6 +84,25 @@ impl ComposeStack {
         self.compose(&["down", "--timeout", "20"]);
     }
 
+    /// Containers and volumes: nothing stays but the image and the secrets.
+    pub fn wipe(&self) {
+        self.compose(&["down", "--volumes", "--timeout", "20"]);
+    }
+
+    /// The database, as deploy/README.md has it backed up.
+    pub fn back_up(&self) -> String {
+        self.compose(&["exec", "--no-TTY", "postgres", "pg_dump", "--username", "postgres", "events"])
+    }
+
+    /// Into a stack that was wiped. Of all containers PostgreSQL alone runs afterwards.
+    pub fn restore(&self, backup: &str) {
+        self.compose(&["up", "--detach", "--wait", "--no-build", "postgres"]);
+        let psql =
+            ["exec", "--no-TTY", "postgres", "psql", "--username", "postgres", "--quiet", "--single-transaction"];
+        let arguments = [&psql[..], &["--set", "ON_ERROR_STOP=1", "events"]].concat();
+        run(&mut self.compose_command(&arguments), backup.as_bytes(), ENGINE_DEADLINE).ok();
+    }
+
     /// The administrator at the public door.
     pub fn client(&self) -> Client {
         let secrets = std::fs::read_to_string(self.directory.path().join(".env")).expect("it was made");
@@ -153,6 +172,10 @@ impl ComposeStack {
 
     #[track_caller]
     fn compose(&self, arguments: &[&str]) -> String {
+        run(&mut self.compose_command(arguments), b"", ENGINE_DEADLINE).ok()
+    }
+
+    fn compose_command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("docker");
         command.args(["compose", "--project-name", &self.project]).args(arguments).current_dir(self.directory.path());
         command.env("ANCHORE_EVENTS_IMAGE", &self.image);
@@ -161,7 +184,7 @@ impl ComposeStack {
         for variable in NOT_OURS {
             command.env_remove(variable);
         }
-        run(&mut command, b"", ENGINE_DEADLINE).ok()
+        command
     }
 }
 
