@@ -45,6 +45,10 @@ impl NatsBus {
 }
 
 impl NatsBus {
+    pub(crate) fn stream(&self) -> &EventStream {
+        &self.stream
+    }
+
     pub(crate) fn link(&self) -> &Link {
         &self.stream.link
     }

@@ -25,19 +25,25 @@ pub enum CauseCode {
     Checksum,
     /// What arrived cannot be understood.
     Parse,
+    /// What arrived is well formed, and still not to be believed.
+    Implausible,
     /// What arrived is beyond a bound of ours.
     TooLarge,
+    /// Our own configuration does not allow it.
+    NotAllowed,
     /// What was asked for is something that one side does not do.
     Unsupported,
     /// Our own disk: full, or not writable.
     Disk,
     /// The peer says that it is in trouble itself.
     Unavailable,
+    /// Our own process ended, or was told to, before the work was done.
+    Interrupted,
 }
 
 impl CauseCode {
     /// Every code.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::Auth,
         Self::Denied,
         Self::NotFound,
@@ -48,10 +54,13 @@ impl CauseCode {
         Self::Timeout,
         Self::Checksum,
         Self::Parse,
+        Self::Implausible,
         Self::TooLarge,
+        Self::NotAllowed,
         Self::Unsupported,
         Self::Disk,
         Self::Unavailable,
+        Self::Interrupted,
     ];
 
     pub const fn as_str(self) -> &'static str {
@@ -66,10 +75,13 @@ impl CauseCode {
             Self::Timeout => "timeout",
             Self::Checksum => "checksum",
             Self::Parse => "parse",
+            Self::Implausible => "implausible",
             Self::TooLarge => "too_large",
+            Self::NotAllowed => "not_allowed",
             Self::Unsupported => "unsupported",
             Self::Disk => "disk",
             Self::Unavailable => "unavailable",
+            Self::Interrupted => "interrupted",
         }
     }
 
@@ -81,14 +93,17 @@ impl CauseCode {
             | Self::Connect
             | Self::Timeout
             | Self::Checksum
+            | Self::Implausible
             | Self::Disk
-            | Self::Unavailable => true,
+            | Self::Unavailable
+            | Self::Interrupted => true,
             Self::Auth
             | Self::Denied
             | Self::NotFound
             | Self::Tls
             | Self::Parse
             | Self::TooLarge
+            | Self::NotAllowed
             | Self::Unsupported => false,
         }
     }

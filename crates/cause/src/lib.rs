@@ -14,5 +14,5 @@ pub use cause::{
     TRUNCATED, truncated,
 };
 pub use code::CauseCode;
-pub use redaction::REDACTED;
+pub use redaction::{REDACTED, redact};
 pub use secrets::Secrets;

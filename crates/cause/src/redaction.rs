@@ -53,7 +53,7 @@ const PLAIN_WORDS: [&str; 7] =
     ["token", "auth", "authentication", "authorization", "challenge", "credentials", "scheme"];
 
 /// `text` with [`REDACTED`] in place of every secret that can be known by where it stands.
-pub(crate) fn redact(text: &str) -> String {
+pub fn redact(text: &str) -> String {
     let mut redacted = String::with_capacity(text.len());
     let mut at = 0;
     while let Some(character) = text[at..].chars().next() {

@@ -2,3 +2,5 @@
 
 pub mod completions;
 pub mod event;
+pub mod feeds;
+pub mod webhook;

@@ -132,7 +132,6 @@ impl EventsStore {
             result
         };
         let (result, ()) = tokio::join!(work, door.serve(stop.clone()));
-        ground.database.close().await;
         result
     }
 }

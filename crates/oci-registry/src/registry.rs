@@ -1,14 +1,18 @@
 //! One registry: the client that reaches it, and what all its repositories share.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use cause::Secrets;
 use event::{Clock, Timestamp};
+use http::HeaderMap;
 use outbound::{Client, ClientConfig, ClientError, Settings};
 use secrecy::ExposeSecret;
 use tokio::sync::Semaphore;
 
+use crate::budget::{Budget, REQUESTS_PER_MINUTE};
+use crate::patience::Patience;
 use crate::{Credentials, RegistryConfig, RegistryName};
 
 /// Most listings at one registry at the same time: one that hangs must not hold every turn there is.
@@ -22,7 +26,10 @@ pub struct Registry {
     pub(crate) secrets: Secrets,
     pub turns: Semaphore,
     pub(crate) clock: Arc<dyn Clock>,
-    held_until: Mutex<Option<Timestamp>>,
+    budget: Budget,
+    patience: Mutex<Patience>,
+    /// Whether it was found to answer no HEAD, so that it is not asked in vain before every GET.
+    has_no_head: AtomicBool,
 }
 
 impl Registry {
@@ -38,8 +45,9 @@ impl Registry {
     ) -> Result<Self, ClientError> {
         let settings = Settings {
             ca_file: Some(format!("`ca_file` of the entry for {name} in services.catalog.registries")),
-            insecure: Some("`insecure: true` for the repository in services.catalog.repositories".to_owned()),
+            insecure: Some("`insecure: true` for the repository in services.catalog.repositories, or `--insecure` on a command line".to_owned()),
             request_timeout: Some("`services.catalog.request_timeout`".to_owned()),
+            ..Settings::default()
         };
         let credentials = entry.and_then(|entry| entry.credentials.clone());
         let client = Client::new(ClientConfig {
@@ -49,6 +57,7 @@ impl Registry {
             ca_certificates: entry.and_then(|entry| entry.ca_certificates.clone()),
             environment_proxy: !name.is_loopback(),
             settings,
+            ..ClientConfig::default()
         })?;
         let mut secrets = Secrets::default();
         if let Some(credentials) = &credentials {
@@ -61,19 +70,59 @@ impl Registry {
             secrets,
             turns: Semaphore::new(REQUESTS_AT_ONCE_PER_REGISTRY_MAX),
             clock,
-            held_until: Mutex::new(None),
+            budget: Budget::new(entry.and_then(|entry| entry.requests_per_minute).unwrap_or(REQUESTS_PER_MINUTE)),
+            patience: Mutex::default(),
+            has_no_head: AtomicBool::new(false),
         })
     }
 
-    /// Asks nothing more of this registry before `until`: it said so.
-    pub fn hold(&self, until: Timestamp) {
-        let mut held_until = self.held_until.lock().unwrap_or_else(PoisonError::into_inner);
-        *held_until = (*held_until).max(Some(until));
+    /// Waits until the budget has room for a request, without counting one.
+    pub async fn room(&self) {
+        self.budget.room(&*self.clock).await;
+    }
+
+    /// Waits until the budget has room for a request, and counts it.
+    ///
+    /// # Errors
+    /// The registry wants no request before this time.
+    pub(crate) async fn admit(&self) -> Result<(), Timestamp> {
+        if let Some(until) = self.held_until() {
+            return Err(until);
+        }
+        self.budget.spend(&*self.clock).await;
+        // It may have said so meanwhile.
+        self.held_until().map_or(Ok(()), Err)
+    }
+
+    /// Notes that this registry wants fewer requests, and perhaps when the next one.
+    pub(crate) fn note_refusal(&self, retry_at: Option<Timestamp>) {
+        self.patience().refused(retry_at, self.clock.now());
+    }
+
+    /// Notes that this registry wants no request before `until`.
+    pub(crate) fn hold(&self, until: Timestamp) {
+        self.patience().hold(until);
+    }
+
+    /// Notes what an answer says about the next request.
+    pub(crate) fn note_answer(&self, headers: &HeaderMap) {
+        self.patience().answered(headers, self.clock.now());
+    }
+
+    fn patience(&self) -> MutexGuard<'_, Patience> {
+        self.patience.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn answers_head(&self) -> bool {
+        !self.has_no_head.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn note_no_head(&self) {
+        self.has_no_head.store(true, Ordering::Relaxed);
     }
 
     /// Until when nothing may be asked, if that is later than now.
     pub fn held_until(&self) -> Option<Timestamp> {
-        let held_until = *self.held_until.lock().unwrap_or_else(PoisonError::into_inner);
-        held_until.filter(|until| *until > self.clock.now())
+        self.patience().held_until(self.clock.now())
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use event::Timestamp;
 use serde_json::Value;
 
-use crate::retry_after::later;
+use outbound::later;
 
 /// Longest token that is taken, in bytes: it travels in a header.
 const TOKEN_BYTES_MAX: usize = 16 * 1024;

@@ -1,7 +1,7 @@
 //! The client: one per peer, so that its settings can be named in hints.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use cause::Cause;
@@ -10,11 +10,14 @@ use reqwest::Url;
 use tracing::warn;
 
 use crate::transport::Transport;
-use crate::{Answer, CaCertificates, Settings, redirect};
+use crate::{Answer, CaCertificates, ClientIdentity, RateMin, Redirects, Settings, Vetting, redirect};
 
 /// How long an idle connection is kept: long enough for the pages of one listing. A connection kept from one cycle to
 /// the next would say less about whether the peer can be reached, and may have died in silence.
 const IDLE_MAX: Duration = Duration::from_secs(10);
+
+/// How long a second look at a failure may take.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(3);
 
 const USER_AGENT: &str = concat!("anchore-events/", env!("CARGO_PKG_VERSION"));
 
@@ -26,10 +29,20 @@ pub struct ClientConfig {
     pub request_timeout: Duration,
     /// Longest silence in the middle of an answer.
     pub silence_timeout: Duration,
+    /// Slowest body that is taken. `None`: any, within the other bounds.
+    pub rate_min: Option<RateMin>,
     /// Trusted besides the roots of the system.
     pub ca_certificates: Option<CaCertificates>,
-    /// Whether `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` count. Off for a peer on this host.
+    /// Shown to a peer that asks for it.
+    pub identity: Option<ClientIdentity>,
+    /// False takes any certificate of anybody.
+    pub verify_certificates: bool,
+    /// Whether `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` count. Off for a peer on this host, and always with a
+    /// [`Vetting`]: it is the proxy that would resolve the name.
     pub environment_proxy: bool,
+    pub redirects: Redirects,
+    /// Which addresses may be connected to; all without it.
+    pub vetting: Option<Vetting>,
     /// For hints.
     pub settings: Settings,
 }
@@ -40,8 +53,13 @@ impl Default for ClientConfig {
             connect_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(30),
             silence_timeout: Duration::from_secs(30),
+            rate_min: None,
             ca_certificates: None,
+            identity: None,
+            verify_certificates: true,
             environment_proxy: true,
+            redirects: Redirects::default(),
+            vetting: None,
             settings: Settings::default(),
         }
     }
@@ -71,10 +89,15 @@ impl Client {
                 .timeout(config.request_timeout)
                 .read_timeout(config.silence_timeout)
                 .pool_idle_timeout(IDLE_MAX)
-                .redirect(redirect::policy())
+                .redirect(redirect::policy(config.redirects, config.vetting.clone()))
+                .tls_danger_accept_invalid_certs(!config.verify_certificates)
                 // The address a redirect came from may hold a signature.
                 .referer(false);
-            let builder = if config.environment_proxy { builder } else { builder.no_proxy() };
+            let goes_direct = !config.environment_proxy || config.vetting.is_some();
+            let builder = if goes_direct { builder.no_proxy() } else { builder };
+            let builder = config.vetting.iter().fold(builder, |builder, vetting| builder.dns_resolver(vetting.clone()));
+            let builder =
+                config.identity.iter().fold(builder, |builder, identity| builder.identity(identity.identity()));
             let builder = if with_system_roots {
                 builder.tls_certs_merge(certificates())
             } else {
@@ -106,23 +129,28 @@ impl Client {
     /// Sends a request and returns as soon as the head of the answer is there, whatever its status.
     ///
     /// # Errors
-    /// There is no answer.
+    /// There is no answer, or the address is none to connect to.
     pub async fn send(&self, method: Method, url: &Url, headers: HeaderMap, body: Bytes) -> Result<Answer, Cause> {
+        // No resolver is asked about an address.
+        if let Some(vetting) = &self.transport.config.vetting {
+            vetting.check_url(url).map_err(|refusal| Cause::from(refusal).with_evidence("url", url.as_str()))?;
+        }
         let request = self.client.request(method, url.clone()).headers(headers);
         let request = if body.is_empty() { request } else { request.body(body) };
+        let asked_at = Instant::now();
         let sent = request.send().await;
         match sent {
-            Ok(response) => Ok(Answer::new(response, Arc::clone(&self.transport))),
-            Err(error) => Err(self.cause(error, url).await),
+            Ok(response) => Ok(Answer::new(response, Arc::clone(&self.transport), asked_at)),
+            Err(error) => Err(self.cause(error, url, asked_at).await),
         }
     }
 
-    async fn cause(&self, error: reqwest::Error, asked: &Url) -> Cause {
+    async fn cause(&self, error: reqwest::Error, asked: &Url, asked_at: Instant) -> Cause {
         let url = error.url().unwrap_or(asked).clone();
         if Transport::may_have_met_tls(&error, &url) && self.speaks_tls(&url).await {
             return self.transport.plain_to_tls(error, &url);
         }
-        self.transport.cause(error, &url)
+        self.transport.cause(error, &url, asked_at.elapsed())
     }
 
     /// Looks once more, by TLS and with nothing to give away: it is the only way to tell a TLS server that was spoken
@@ -134,6 +162,7 @@ impl Client {
         url.set_query(None);
         // Neither fails for a URL that has just been used for a request.
         let is_set = url.set_scheme("https").is_ok() && url.set_port(port).is_ok();
-        is_set && Transport::has_met_tls(&self.client.get(url).send().await)
+        let timeout = LOOK_TIMEOUT.min(self.transport.config.request_timeout);
+        is_set && Transport::has_met_tls(&self.client.get(url).timeout(timeout).send().await)
     }
 }

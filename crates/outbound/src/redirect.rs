@@ -3,8 +3,20 @@
 use reqwest::Url;
 use reqwest::redirect::{Attempt, Policy};
 
+use crate::Vetting;
+
 /// Most redirects of one request.
 pub const REDIRECTS_MAX: usize = 5;
+
+/// What a client does with a redirect.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Redirects {
+    /// At most [`REDIRECTS_MAX`], and none that leaves TLS.
+    #[default]
+    Follow,
+    /// It is the answer.
+    Keep,
+}
 
 /// Why a redirect was not followed; stands in the chain of the request's error.
 #[derive(Debug, thiserror::Error)]
@@ -17,14 +29,20 @@ pub(crate) enum RedirectRefusal {
     OtherScheme(String),
 }
 
-/// At most [`REDIRECTS_MAX`], and none that leaves TLS. To another host, port or scheme the client takes no
-/// `Authorization` and no cookie along; that part is reqwest's own (`remove_sensitive_headers`), and held by a test.
-pub(crate) fn policy() -> Policy {
-    Policy::custom(|attempt: Attempt<'_>| {
-        let refusal = refusal(attempt.previous(), attempt.url());
-        match refusal {
-            Some(refusal) => attempt.error(refusal),
-            None => attempt.follow(),
+/// To another host, port or scheme the client takes no `Authorization` and no cookie along; that part is reqwest's own
+/// (`remove_sensitive_headers`), and held by a test.
+pub(crate) fn policy(redirects: Redirects, vetting: Option<Vetting>) -> Policy {
+    if redirects == Redirects::Keep {
+        return Policy::none();
+    }
+    Policy::custom(move |attempt: Attempt<'_>| {
+        if let Some(refusal) = refusal(attempt.previous(), attempt.url()) {
+            return attempt.error(refusal);
+        }
+        // No resolver is asked about an address.
+        match vetting.as_ref().map_or(Ok(()), |vetting| vetting.check_url(attempt.url())) {
+            Ok(()) => attempt.follow(),
+            Err(refusal) => attempt.error(refusal),
         }
     })
 }

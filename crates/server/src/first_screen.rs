@@ -39,7 +39,7 @@ impl Screen<'_> {
         };
         let scheme = if self.config.tls.is_some() { "https" } else { "http" };
         if let Some(address) = self.doors.services.get(&ServiceName::Gateway) {
-            line("listens", &format!("{scheme}://{address}  gRPC and /health"));
+            line("listens", &format!("{scheme}://{address}  REST /v1, gRPC and /health"));
         }
         if let Some(address) = self.doors.services.get(&ServiceName::EventsStore) {
             line("", &format!("{scheme}://{address}  gRPC of the events-store itself"));
@@ -49,6 +49,9 @@ impl Screen<'_> {
         }
         if self.services.contains(&ServiceName::Catalog) {
             line("watches", &self.watched());
+        }
+        if self.services.contains(&ServiceName::PolicyEngine) && !self.config.policy_engine.feeds.is_empty() {
+            line("syncs", &self.synced());
         }
         line("data", &absolute(&self.config.data_dir).display().to_string());
         if let Some(password) = self.made_up_password {
@@ -66,11 +69,21 @@ impl Screen<'_> {
 
     fn watched(&self) -> String {
         let catalog = &self.config.catalog;
-        let names: Vec<String> = catalog.repositories.iter().map(|repository| repository.name().to_string()).collect();
+        let names: Vec<String> = catalog.repositories.iter().map(|watch| watch.key.to_string()).collect();
         match names.as_slice() {
-            [] => "no repository yet: name some in `services.catalog.repositories`".to_owned(),
+            [] => "what `anchore-cli repo add` has added, and nothing in `services.catalog.repositories`".to_owned(),
             names => format!("{} every {}", names.join(", "), service::config::format_span(catalog.repo_watcher)),
         }
+    }
+
+    fn synced(&self) -> String {
+        let policy_engine = &self.config.policy_engine;
+        let feed = |feed: &policy_engine::FeedConfig| {
+            let groups: Vec<String> = feed.groups.iter().map(ToString::to_string).collect();
+            format!("{} {}", feed.name, groups.join(", "))
+        };
+        let feeds: Vec<String> = policy_engine.feeds.iter().map(feed).collect();
+        format!("{} every {}", feeds.join("; "), service::config::format_span(policy_engine.feed_sync))
     }
 
     /// The variables that the line needs; the address only where it is not the client's default.

@@ -1,46 +1,78 @@
-//! The real servers that the tests start: found, or installed where that can be done, or asked for.
+//! What the tests start, and is not ours: real servers, and what the libraries run in that check our webhooks. Found, or
+//! installed where that can be done, or asked for.
 
 use std::path::{Path, PathBuf};
+use std::process;
 
 use anyhow::{Context, Result, bail};
 
 use crate::run::Command;
 
-/// A server that the tests need.
-struct Server {
-    /// The program that must be there.
+/// A program that the tests need.
+struct Needed {
+    /// Its name.
     program: &'static str,
     /// Its package in Debian.
     package: &'static str,
     /// Where to get it elsewhere.
     elsewhere: &'static str,
+    /// Arguments with which it must end well, where being there is not enough.
+    probe: &'static [&'static str],
 }
 
-const SERVERS: [Server; 3] = [
-    Server {
+const NEEDED: [Needed; 7] = [
+    Needed {
         program: "nats-server",
         package: "nats-server",
         elsewhere: "NATS server 2.9.10 or newer, from the releases page of nats-io/nats-server",
+        probe: &[],
     },
-    Server {
+    Needed {
         program: "postgres",
         package: "postgresql",
         elsewhere: "PostgreSQL 13 or newer, from your distribution or postgresql.org",
+        probe: &[],
     },
-    Server {
+    Needed {
         program: "docker-registry",
         package: "docker-registry",
         elsewhere: "Distribution 2.8 or newer as `docker-registry` (`registry` in its releases), from distribution/distribution",
+        probe: &[],
     },
+    Needed {
+        program: "python3",
+        package: "python3-venv",
+        elsewhere: "Python 3.10 or newer with its modules venv and ensurepip, from your distribution or python.org",
+        probe: &["-c", "import ensurepip, venv"],
+    },
+    Needed {
+        program: "pip3",
+        package: "python3-pip",
+        elsewhere: "pip, which comes with Python (`python3 -m ensurepip`)",
+        probe: &[],
+    },
+    Needed {
+        program: "node",
+        package: "nodejs",
+        elsewhere: "Node.js 18 or newer, from your distribution or nodejs.org",
+        probe: &[],
+    },
+    Needed { program: "npm", package: "npm", elsewhere: "npm, which comes with Node.js", probe: &[] },
 ];
 
-impl Server {
+impl Needed {
+    fn is_there(&self) -> bool {
+        let ends_well =
+            |file| process::Command::new(file).args(self.probe).output().is_ok_and(|output| output.status.success());
+        find(self.program).is_some_and(|file| self.probe.is_empty() || ends_well(file))
+    }
+
     fn how_to_get(&self) -> String {
         format!("  {}: on Debian the package `{}`; elsewhere {}", self.program, self.package, self.elsewhere)
     }
 }
 
-/// Makes sure that every server is there.
+/// Makes sure that every program is there.
 ///
 /// # Errors
 /// On a machine where nothing can be installed: what is missing, and how to get it.
@@ -49,15 +81,15 @@ pub fn find_or_install() -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
-    let packages: Vec<&str> = missing.iter().map(|server| server.package).collect();
+    let packages: Vec<&str> = missing.iter().map(|needed| needed.package).collect();
     install(&packages).with_context(|| {
-        let lines: Vec<String> = missing.iter().map(|server| server.how_to_get()).collect();
+        let lines: Vec<String> = missing.iter().map(|needed| needed.how_to_get()).collect();
         format!("these programs are missing:\n{}\n", lines.join("\n"))
     })?;
     match self::missing().first() {
         None => Ok(()),
-        Some(server) => {
-            bail!("`{}` is still missing after its package `{}` was installed", server.program, server.package)
+        Some(needed) => {
+            bail!("`{}` is still missing after its package `{}` was installed", needed.program, needed.package)
         }
     }
 }
@@ -78,8 +110,8 @@ pub fn install(packages: &[&str]) -> Result<()> {
     apt().with(&["install", "--quiet", "--yes", "--no-install-recommends"]).with(packages).run()
 }
 
-fn missing() -> Vec<&'static Server> {
-    SERVERS.iter().filter(|server| find(server.program).is_none()).collect()
+fn missing() -> Vec<&'static Needed> {
+    NEEDED.iter().filter(|needed| !needed.is_there()).collect()
 }
 
 /// Looks on the PATH, where Debian keeps daemons, and where it keeps PostgreSQL's.

@@ -5,13 +5,13 @@
 mod bad_answers;
 mod bad_certificates;
 mod bad_connections;
-mod certificates;
+mod databases;
 mod eventually;
-mod fault_server;
+mod images;
 mod news;
 mod observed;
 mod paging;
 mod real_registry;
 mod recording_bus;
-mod registry_fixture;
 mod tokens;
+mod watching;

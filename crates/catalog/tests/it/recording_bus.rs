@@ -4,14 +4,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use bus::{Bus, BusError, Consumer, ConsumerSpec, Outgoing, Receipt};
+use bus::{AnalysisJob, Bus, BusError, Consumer, ConsumerSpec, Outgoing, Receipt, Topic};
 use event::Event;
 use tokio::sync::mpsc::UnboundedSender;
 
 pub struct RecordingBus {
-    pub events: UnboundedSender<Event>,
+    events: UnboundedSender<Event>,
+    jobs: UnboundedSender<AnalysisJob>,
     /// While this is set, nothing can be published.
     pub is_down: AtomicBool,
+}
+
+impl RecordingBus {
+    pub fn new(events: UnboundedSender<Event>, jobs: UnboundedSender<AnalysisJob>, is_down: bool) -> Self {
+        Self { events, jobs, is_down: AtomicBool::new(is_down) }
+    }
 }
 
 #[async_trait]
@@ -22,7 +29,11 @@ impl Bus for RecordingBus {
                 return Err(BusError::unavailable("down for the test"));
             }
             // A test that has seen enough no longer listens.
-            let _ = self.events.send(proto::decode_payload(&message.payload).unwrap());
+            if Topic::AnalysisJobs.holds(&message.subject) {
+                let _ = self.jobs.send(AnalysisJob::decode(&message.payload).unwrap());
+            } else {
+                let _ = self.events.send(proto::decode_payload(&message.payload).unwrap());
+            }
             Ok(Receipt { duplicate: false })
         };
         outgoing.into_iter().map(publish).collect()

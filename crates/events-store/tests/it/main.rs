@@ -5,4 +5,5 @@
 mod databases;
 mod migration;
 mod model;
+mod page_walks;
 mod table;
