@@ -8,6 +8,7 @@ mod bad_config;
 mod bad_lines;
 mod bad_requests;
 mod bad_surroundings;
+mod compose;
 mod contract_model;
 mod deleting;
 mod dependencies;
