@@ -1,16 +1,18 @@
 //! `POST /v1/registry-notifications`: where registries tell what was pushed to them, so that asking them every now and
 //! then is only what is left when they do not.
 
-use accounts::{Accounts, Caller, Role};
-use axum::body::{Body, to_bytes};
-use axum::extract::State;
+use accounts::{Accounts, Caller, Refusal, Role};
+use axum::body::to_bytes;
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
+use http::StatusCode;
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
-use http::{HeaderMap, StatusCode};
+use http::request::Parts;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
+use service::client_address::ClientAddress;
 use subtle::ConstantTimeEq;
 use tracing::{debug, warn};
 
@@ -51,8 +53,8 @@ pub(crate) fn router(door: NotificationDoor) -> Router {
     Router::new().route(NOTIFICATIONS_PATH, post(take)).with_state(door)
 }
 
-async fn take(State(door): State<NotificationDoor>, headers: HeaderMap, body: Body) -> Response {
-    let taken = door.take(&headers, body).await;
+async fn take(State(door): State<NotificationDoor>, request: Request) -> Response {
+    let taken = door.take(request).await;
     let (result, response) = match taken {
         Ok(0) => (NotificationResult::Unwatched, taken_response(0)),
         Ok(woken) => (NotificationResult::Taken, taken_response(woken)),
@@ -74,13 +76,14 @@ fn taken_response(woken: usize) -> Response {
 
 impl NotificationDoor {
     /// Returns how many watches were woken.
-    async fn take(&self, headers: &HeaderMap, body: Body) -> Result<usize, Refused> {
-        let sender = self.sender(headers).await?;
+    async fn take(&self, request: Request) -> Result<usize, Refused> {
+        let (parts, body) = request.into_parts();
+        let sender = self.sender(&parts).await?;
         let body = to_bytes(body, BODY_BYTES_MAX).await.map_err(|_| Refused {
             status: StatusCode::PAYLOAD_TOO_LARGE,
             message: format!("the body cannot be read whole, expected at most {BODY_BYTES_MAX} bytes"),
         })?;
-        let hints = notification::read(headers, &body).map_err(|error| Refused {
+        let hints = notification::read(&parts.headers, &body).map_err(|error| Refused {
             status: match error {
                 NotificationError::ContentType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 _ => StatusCode::BAD_REQUEST,
@@ -105,14 +108,20 @@ impl NotificationDoor {
         Ok(woken)
     }
 
-    async fn sender(&self, headers: &HeaderMap) -> Result<Sender, Refused> {
-        let authorization = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    async fn sender(&self, request: &Parts) -> Result<Sender, Refused> {
+        let authorization = request.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         if let (Some(token), Some(given)) = (&self.token, authorization.and_then(bearer)) {
             let is_right = bool::from(token.expose_secret().as_bytes().ct_eq(given.as_bytes()));
             return if is_right { Ok(Sender::Registry) } else { Err(Refused::unauthorized("a wrong token")) };
         }
-        let caller = self.accounts.authenticate(authorization, None).await;
-        let caller = caller.map_err(|refusal| Refused::unauthorized(&refusal.to_string()))?;
+        let client = ClientAddress::of(&request.extensions, &request.headers);
+        let caller = self.accounts.authenticate(authorization, None, &client).await;
+        let caller = caller.map_err(|refusal| match refusal {
+            Refusal::TooManyFailures { .. } => {
+                Refused { status: StatusCode::TOO_MANY_REQUESTS, message: refusal.to_string() }
+            }
+            _ => Refused::unauthorized(&refusal.to_string()),
+        })?;
         let may_write = caller.may_write();
         may_write.map_err(|refusal| Refused { status: StatusCode::FORBIDDEN, message: refusal.to_string() })?;
         Ok(Sender::Account(caller))

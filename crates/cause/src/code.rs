@@ -25,6 +25,8 @@ pub enum CauseCode {
     Checksum,
     /// What arrived cannot be understood.
     Parse,
+    /// What arrived is well formed, and still not to be believed.
+    Implausible,
     /// What arrived is beyond a bound of ours.
     TooLarge,
     /// Our own configuration does not allow it.
@@ -35,11 +37,13 @@ pub enum CauseCode {
     Disk,
     /// The peer says that it is in trouble itself.
     Unavailable,
+    /// Our own process ended, or was told to, before the work was done.
+    Interrupted,
 }
 
 impl CauseCode {
     /// Every code.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Auth,
         Self::Denied,
         Self::NotFound,
@@ -50,11 +54,13 @@ impl CauseCode {
         Self::Timeout,
         Self::Checksum,
         Self::Parse,
+        Self::Implausible,
         Self::TooLarge,
         Self::NotAllowed,
         Self::Unsupported,
         Self::Disk,
         Self::Unavailable,
+        Self::Interrupted,
     ];
 
     pub const fn as_str(self) -> &'static str {
@@ -69,11 +75,13 @@ impl CauseCode {
             Self::Timeout => "timeout",
             Self::Checksum => "checksum",
             Self::Parse => "parse",
+            Self::Implausible => "implausible",
             Self::TooLarge => "too_large",
             Self::NotAllowed => "not_allowed",
             Self::Unsupported => "unsupported",
             Self::Disk => "disk",
             Self::Unavailable => "unavailable",
+            Self::Interrupted => "interrupted",
         }
     }
 
@@ -85,8 +93,10 @@ impl CauseCode {
             | Self::Connect
             | Self::Timeout
             | Self::Checksum
+            | Self::Implausible
             | Self::Disk
-            | Self::Unavailable => true,
+            | Self::Unavailable
+            | Self::Interrupted => true,
             Self::Auth
             | Self::Denied
             | Self::NotFound

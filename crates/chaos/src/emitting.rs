@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
-use bus::{Bus, EventPublisher, Notes};
+use bus::{EventPublisher, Notes};
 use bus_local::{LocalBus, LocalBusConfig};
 use bus_nats::{NatsBus, NatsConfig, StreamConfig, TlsConfig};
 use emitter::{Emitter, Notice};
@@ -64,7 +64,6 @@ pub async fn emit(arguments: EmitArguments) -> Result<()> {
     let journal = Arc::new(Journal::open(&arguments.journal)?);
     let outbox = arguments.data_dir.join("outbox.db");
     let log = LocalBus::open(&outbox, LocalBusConfig::default()).await.map_err(|error| anyhow!(error.chain()))?;
-    let log: Arc<dyn Bus> = log;
     let mut tasks = JoinSet::new();
     start_forwarder(&arguments, Arc::clone(&log), &mut tasks).await?;
     let begun_at = Timestamp::from_micros(arguments.begun_at).context("begun_at")?;
@@ -72,7 +71,7 @@ pub async fn emit(arguments: EmitArguments) -> Result<()> {
         if source.emitter != Some(Target::Emitter(arguments.number)) {
             continue;
         }
-        let emitter = Emitter::new(EventPublisher::new(Arc::clone(&log)), Arc::new(SlowClock), source_of(&source));
+        let emitter = Emitter::new(EventPublisher::new(log.clone()), Arc::new(SlowClock), source_of(&source));
         let first = entries.tried(&source.name) + 1;
         let work = Work { seed: script.seed, source, emitter, journal: Arc::clone(&journal), begun_at, first };
         tasks.spawn(work.run());
@@ -83,7 +82,7 @@ pub async fn emit(arguments: EmitArguments) -> Result<()> {
     anyhow::bail!("the forwarder ended by itself")
 }
 
-async fn start_forwarder(arguments: &EmitArguments, log: Arc<dyn Bus>, tasks: &mut JoinSet<Result<()>>) -> Result<()> {
+async fn start_forwarder(arguments: &EmitArguments, log: Arc<LocalBus>, tasks: &mut JoinSet<Result<()>>) -> Result<()> {
     let config = NatsConfig {
         urls: arguments.nats.clone(),
         credentials_file: None,

@@ -2,3 +2,6 @@
 
 pub mod completions;
 pub mod event;
+pub mod feeds;
+pub mod image;
+pub mod webhook;

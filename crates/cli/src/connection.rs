@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use proto::analyzer::v1::image_service_client::ImageServiceClient;
 use proto::events::v1::event_service_client::EventServiceClient;
+use proto::notifier::v1::notifier_service_client::NotifierServiceClient;
+use proto::policy_engine::v1::feed_service_client::FeedServiceClient;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Channel, ClientTlsConfig, Endpoint, Uri};
 use tonic::{Code, Request, Response, Status};
@@ -24,6 +27,9 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 pub struct Connection<'a> {
     pub client: EventServiceClient<Channel>,
+    pub notifier: NotifierServiceClient<Channel>,
+    pub feeds: FeedServiceClient<Channel>,
+    pub images: ImageServiceClient<Channel>,
     settings: &'a Settings,
     authority: String,
     authorization: MetadataValue<Ascii>,
@@ -64,8 +70,11 @@ impl<'a> Connection<'a> {
         let account = settings.as_account.as_ref().map(|account| {
             MetadataValue::try_from(account.as_str()).expect("an account name is made of visible ASCII characters")
         });
+        let feeds = FeedServiceClient::new(channel.clone()).max_decoding_message_size(ANSWER_BYTES_MAX);
+        let notifier = NotifierServiceClient::new(channel.clone()).max_decoding_message_size(ANSWER_BYTES_MAX);
+        let images = ImageServiceClient::new(channel.clone()).max_decoding_message_size(ANSWER_BYTES_MAX);
         let client = EventServiceClient::new(channel).max_decoding_message_size(ANSWER_BYTES_MAX);
-        Ok(Self { client, settings, authority, authorization: basic(settings), account })
+        Ok(Self { client, notifier, feeds, images, settings, authority, authorization: basic(settings), account })
     }
 
     /// A request with our credentials.

@@ -8,6 +8,9 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::commands::event::EventCommand;
+use crate::commands::feeds::FeedsCommand;
+use crate::commands::image::ImageCommand;
+use crate::commands::webhook::WebhookCommand;
 use crate::failure::Failure;
 use crate::output::Format;
 
@@ -32,8 +35,36 @@ pub enum Command {
         #[command(subcommand)]
         command: Box<EventCommand>,
     },
+    /// Feed operations: how the vulnerability feeds are, and syncing them now.
+    #[command(arg_required_else_help = true)]
+    Feeds {
+        #[command(subcommand)]
+        command: FeedsCommand,
+    },
+    /// Webhook operations: endpoints, what was sent to them, and why not.
+    #[command(arg_required_else_help = true)]
+    Webhook {
+        #[command(subcommand)]
+        command: Box<WebhookCommand>,
+    },
+    /// Image operations: queue one for analysis, list them.
+    #[command(arg_required_else_help = true)]
+    Image {
+        #[command(subcommand)]
+        command: Box<ImageCommand>,
+    },
     /// Print a completion script for a shell, such as `source <(anchore-cli completions bash)`.
     Completions { shell: Shell },
+}
+
+impl Command {
+    /// Whether errors go to standard error because the output is for programs.
+    pub fn keeps_stdout_for_data(&self) -> bool {
+        match self {
+            Self::Event { command } => command.keeps_stdout_for_data(),
+            Self::Feeds { .. } | Self::Image { .. } | Self::Webhook { .. } | Self::Completions { .. } => false,
+        }
+    }
 }
 
 #[derive(Debug, Default, Args)]

@@ -12,6 +12,7 @@ mod flags;
 mod output;
 mod record;
 mod settings;
+mod span;
 mod unreachable;
 mod yaml;
 
@@ -26,13 +27,22 @@ use crate::settings::Settings;
 async fn main() -> ExitCode {
     rustls::crypto::ring::default_provider().install_default().expect("nothing else installs a TLS provider");
     let Arguments { global, command } = Arguments::parse();
-    let command = match command {
-        Command::Completions { shell } => return commands::completions::run(shell),
-        Command::Event { command } => command,
+    let settings = match Settings::load(&global) {
+        Ok(settings) => Ok(settings),
+        Err(failure) => Err((failure, global.format().unwrap_or_default())),
     };
-    let (outcome, format) = match Settings::load(&global) {
-        Ok(settings) => (commands::event::run(&command, &settings).await, settings.format),
-        Err(failure) => (Err(failure), global.format().unwrap_or_default()),
+    let (outcome, format) = match (&command, settings) {
+        // Needs no server, and so no settings.
+        (Command::Completions { shell }, _) => return commands::completions::run(*shell),
+        (_, Err((failure, format))) => (Err(failure), format),
+        (Command::Event { command }, Ok(settings)) => (commands::event::run(command, &settings).await, settings.format),
+        (Command::Feeds { command }, Ok(settings)) => (commands::feeds::run(command, &settings).await, settings.format),
+        (Command::Webhook { command }, Ok(settings)) => {
+            (commands::webhook::run(command, &settings).await, settings.format)
+        }
+        (Command::Image { command }, Ok(settings)) => {
+            (commands::image::run(command, global.insecure, &settings).await, settings.format)
+        }
     };
     outcome.unwrap_or_else(|failure| failure.report(format, command.keeps_stdout_for_data(), global.debug))
 }

@@ -1,14 +1,18 @@
 //! The forms in which events are printed.
 
+mod columns;
 mod csv;
 mod ids;
 mod json;
 mod listing;
 mod table;
+mod tree;
 
+pub use columns::write_columns;
 pub use ids::IdsWriter;
 pub use json::to_python_json;
 pub use listing::{Listing, listing};
+pub use tree::{number, object, text, write_tree};
 
 use clap::ValueEnum;
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use bus::{BusError, EventPublisher};
 use event::{
-    AccountName, Clock, DETAILS_BYTES_MAX, Details, Event, EventDraft, EventId, EventKind, Source, Violation,
-    Violations,
+    AccountName, Clock, DETAILS_BYTES_MAX, Details, Event, EventDraft, EventId, EventKind, Source, Timestamp,
+    Violation, Violations,
 };
 use tracing::debug;
 
@@ -52,10 +52,16 @@ impl Emitter {
         Self { publisher, clock, source }
     }
 
-    /// Returns the ID of the event once it is durable. The ID is made here and only here, so whatever repeats the event
-    /// later repeats it under the same ID.
+    /// Returns the ID of the event once it is durable. The ID is made here, so whatever repeats the event later repeats
+    /// it under the same ID.
     pub async fn emit(&self, notice: Notice) -> Result<EventId, EmitError> {
-        let event = self.prepare(notice)?;
+        self.emit_as(EventId::generate(), self.clock.now(), notice).await
+    }
+
+    /// Emits what happened at `occurred_at` under an ID that the producer has made and kept, together with the work that
+    /// the event tells of. Emitting it again, as after a crash, is harmless.
+    pub async fn emit_as(&self, id: EventId, occurred_at: Timestamp, notice: Notice) -> Result<EventId, EmitError> {
+        let event = self.prepare_as(id, occurred_at, notice)?;
         self.publish(&event).await?;
         Ok(event.id)
     }
@@ -66,6 +72,10 @@ impl Emitter {
     /// # Errors
     /// [`EmitError::Invalid`].
     pub fn prepare(&self, notice: Notice) -> Result<Event, EmitError> {
+        self.prepare_as(EventId::generate(), self.clock.now(), notice)
+    }
+
+    fn prepare_as(&self, id: EventId, occurred_at: Timestamp, notice: Notice) -> Result<Event, EmitError> {
         let mut found = Violations::default();
         let details_bytes = notice.details.as_json().len();
         if details_bytes > DETAILS_BYTES_MAX {
@@ -73,7 +83,7 @@ impl Emitter {
             found.0.push(Violation::new("details", problem));
         }
         let draft = EventDraft {
-            id: Some(EventId::generate()),
+            id: Some(id),
             event_type: notice.kind.name().to_owned(),
             level: Some(notice.kind.level),
             message: notice.kind.message.to_owned(),
@@ -82,7 +92,7 @@ impl Emitter {
             resource_type: Some(notice.kind.resource_type.to_owned()),
             resource_id: notice.resource_id,
             source: self.source.clone(),
-            occurred_at: Some(self.clock.now()),
+            occurred_at: Some(occurred_at),
         };
         draft.check(&notice.account, found).map_err(EmitError::Invalid)
     }
@@ -179,6 +189,17 @@ mod tests {
         assert_eq!(event.resource.id.as_deref(), Some("docker.io/wazowskis/sixwheeldrive"));
         assert_eq!(event.source.service.as_deref(), Some("catalog"));
         assert_eq!(event.occurred_at.to_string(), "2018-06-30T03:56:27.711071Z");
+    }
+
+    #[tokio::test]
+    async fn an_event_is_repeated_under_the_id_and_time_it_had() {
+        let bus = Arc::new(RecordingBus::default());
+        let (id, occurred_at) = (EventId::generate(), "2018-06-28T22:36:37.250529Z".parse().unwrap());
+        for _ in 0..2 {
+            assert_eq!(emitter(&bus).emit_as(id, occurred_at, notice()).await.unwrap(), id);
+        }
+        let events = bus.events.lock().unwrap();
+        assert!(events.iter().all(|event| (event.id, event.occurred_at) == (id, occurred_at)), "{events:?}");
     }
 
     #[tokio::test]

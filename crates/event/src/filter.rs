@@ -39,7 +39,7 @@ impl FilterDraft {
     /// The filter over the events of `account`; `found` are the violations an edge has met while it read the draft.
     ///
     /// # Errors
-    /// `found`, if there are any, and `since` not earlier than `before`, which selects nothing.
+    /// `found`, if there are any; `since` not earlier than `before`, or a text with U+0000, which select nothing.
     pub fn check(self, account: AccountName, found: Violations) -> Result<Filter, Violations> {
         let mut violations = found;
         if let (Some(since), Some(before)) = (self.since, self.before)
@@ -47,6 +47,15 @@ impl FilterDraft {
         {
             let problem = format!("`{since}` is not earlier than `before`, which is `{before}`");
             violations.0.push(Violation::new("since", problem));
+        }
+        let texts = [
+            ("service", &self.service),
+            ("host_id", &self.host_id),
+            ("resource_type", &self.resource_type),
+            ("resource_id", &self.resource_id),
+        ];
+        for (field, _) in texts.iter().filter(|(_, text)| text.as_ref().is_some_and(|text| text.contains('\0'))) {
+            violations.0.push(Violation::new(*field, "contains the character U+0000, which no event has"));
         }
         violations.into_result()?;
         let given = |text: Option<String>| text.filter(|text| !text.is_empty());
@@ -64,6 +73,19 @@ impl FilterDraft {
     }
 }
 
+/// A part of a filter beside the account, by which an event may be refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Criterion {
+    Level,
+    Type,
+    Service,
+    Host,
+    ResourceType,
+    Resource,
+    Since,
+    Before,
+}
+
 impl Filter {
     /// Every event of `account`.
     pub fn all_of(account: AccountName) -> Self {
@@ -76,15 +98,22 @@ impl Filter {
     }
 
     pub fn matches(&self, event: &Event) -> bool {
+        self.account == event.resource.account && self.mismatches(event).is_empty()
+    }
+
+    /// What `event` is refused by, whoever owns it.
+    pub fn mismatches(&self, event: &Event) -> Vec<Criterion> {
         let same = |wanted: &Option<String>, found: &Option<String>| wanted.is_none() || wanted == found;
-        self.account == event.resource.account
-            && self.level.is_none_or(|level| level == event.level)
-            && self.event_type.as_ref().is_none_or(|pattern| pattern.matches(&event.event_type))
-            && same(&self.service, &event.source.service)
-            && same(&self.host_id, &event.source.host_id)
-            && same(&self.resource_type, &event.resource.resource_type)
-            && same(&self.resource_id, &event.resource.id)
-            && self.since.is_none_or(|since| event.occurred_at > since)
-            && self.before.is_none_or(|before| event.occurred_at < before)
+        let held = [
+            (Criterion::Level, self.level.is_none_or(|level| level == event.level)),
+            (Criterion::Type, self.event_type.as_ref().is_none_or(|pattern| pattern.matches(&event.event_type))),
+            (Criterion::Service, same(&self.service, &event.source.service)),
+            (Criterion::Host, same(&self.host_id, &event.source.host_id)),
+            (Criterion::ResourceType, same(&self.resource_type, &event.resource.resource_type)),
+            (Criterion::Resource, same(&self.resource_id, &event.resource.id)),
+            (Criterion::Since, self.since.is_none_or(|since| event.occurred_at > since)),
+            (Criterion::Before, self.before.is_none_or(|before| event.occurred_at < before)),
+        ];
+        held.into_iter().filter(|(_, holds)| !holds).map(|(criterion, _)| criterion).collect()
     }
 }

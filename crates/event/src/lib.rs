@@ -24,7 +24,7 @@ pub use details::{DETAILS_BYTES_MAX, DETAILS_DEPTH_MAX, Details, DetailsError, J
 pub use draft::{
     BASE_URL_BYTES_MAX, EventDraft, MESSAGE_BYTES_MAX, NAME_BYTES_MAX, RESOURCE_ID_BYTES_MAX, TYPE_BYTES_MAX,
 };
-pub use filter::{Filter, FilterDraft};
+pub use filter::{Criterion, Filter, FilterDraft};
 pub use id::{EventId, EventIdError};
 pub use level::{Level, LevelError};
 pub use record::{Event, Resource, Source, StoredEvent};

@@ -44,6 +44,18 @@ impl Timestamp {
         Self::from_micros(self.0.saturating_sub(micros)).unwrap_or(Self::MIN)
     }
 
+    /// The time `later` after this one; the latest time there is when that would be after the year 9999.
+    #[must_use]
+    pub fn plus(self, later: std::time::Duration) -> Self {
+        let micros = i64::try_from(later.as_micros()).unwrap_or(i64::MAX);
+        Self::from_micros(self.0.saturating_add(micros)).unwrap_or(Self::MAX)
+    }
+
+    /// The time that has passed since `earlier`; none when it is later.
+    pub fn since(self, earlier: Self) -> std::time::Duration {
+        std::time::Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
     /// Reads `text` as a time, or as a span before `now`: `90s`, `30m`, `2h`, `7d`, `1w`.
     ///
     /// # Errors

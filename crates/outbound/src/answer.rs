@@ -1,12 +1,14 @@
 //! What a peer answered.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use cause::{Cause, CauseCode};
 use http::{HeaderMap, StatusCode};
 use reqwest::{Response, Url};
 
+use crate::pace::Pace;
 use crate::transport::Transport;
 
 /// The head of an answer, and its body piece by piece.
@@ -14,11 +16,15 @@ use crate::transport::Transport;
 pub struct Answer {
     response: Response,
     transport: Arc<Transport>,
+    asked_at: Instant,
+    /// Where there is a least one.
+    pace: Option<Pace>,
 }
 
 impl Answer {
-    pub(crate) fn new(response: Response, transport: Arc<Transport>) -> Self {
-        Self { response, transport }
+    pub(crate) fn new(response: Response, transport: Arc<Transport>, asked_at: Instant) -> Self {
+        let pace = transport.config.rate_min.map(|least| Pace::new(least, Instant::now()));
+        Self { response, transport, asked_at, pace }
     }
 
     pub fn status(&self) -> StatusCode {
@@ -39,10 +45,21 @@ impl Answer {
         self.response.url()
     }
 
+    /// How long the body is, where the peer announces it.
+    pub fn content_length(&self) -> Option<u64> {
+        self.response.content_length()
+    }
+
     /// The next piece of the body; `None` at its end. The caller bounds the whole.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, Cause> {
         let chunk = self.response.chunk().await;
-        chunk.map_err(|error| self.transport.cause(error, self.response.url()))
+        let chunk = chunk.map_err(|error| self.transport.cause(error, self.response.url(), self.asked_at.elapsed()))?;
+        if let (Some(chunk), Some(pace)) = (&chunk, &mut self.pace)
+            && let Err(rate) = pace.took(chunk.len(), Instant::now())
+        {
+            return Err(self.transport.too_slow(rate, self.response.url()));
+        }
+        Ok(chunk)
     }
 
     /// The whole body.

@@ -1,7 +1,7 @@
 //! The client: one per peer, so that its settings can be named in hints.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use cause::Cause;
@@ -10,7 +10,7 @@ use reqwest::Url;
 use tracing::warn;
 
 use crate::transport::Transport;
-use crate::{Answer, CaCertificates, ClientIdentity, Redirects, Settings, Vetting, redirect};
+use crate::{Answer, CaCertificates, ClientIdentity, RateMin, Redirects, Settings, Vetting, redirect};
 
 /// How long an idle connection is kept: long enough for the pages of one listing. A connection kept from one cycle to
 /// the next would say less about whether the peer can be reached, and may have died in silence.
@@ -29,6 +29,8 @@ pub struct ClientConfig {
     pub request_timeout: Duration,
     /// Longest silence in the middle of an answer.
     pub silence_timeout: Duration,
+    /// Slowest body that is taken. `None`: any, within the other bounds.
+    pub rate_min: Option<RateMin>,
     /// Trusted besides the roots of the system.
     pub ca_certificates: Option<CaCertificates>,
     /// Shown to a peer that asks for it.
@@ -51,6 +53,7 @@ impl Default for ClientConfig {
             connect_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(30),
             silence_timeout: Duration::from_secs(30),
+            rate_min: None,
             ca_certificates: None,
             identity: None,
             verify_certificates: true,
@@ -70,8 +73,10 @@ pub struct ClientError(#[source] reqwest::Error);
 /// Makes requests. Cheap to clone; clones share their connections.
 #[derive(Debug, Clone)]
 pub struct Client {
-    client: reqwest::Client,
+    inner: reqwest::Client,
     transport: Arc<Transport>,
+    /// In place of the one the client was made with.
+    request_timeout: Option<Duration>,
 }
 
 impl Client {
@@ -112,7 +117,15 @@ impl Client {
                 (client, false)
             }
         };
-        Ok(Self { client, transport: Arc::new(Transport::new(config, has_system_roots)) })
+        Ok(Self { inner: client, transport: Arc::new(Transport::new(config, has_system_roots)), request_timeout: None })
+    }
+
+    /// The same client, for answers that take longer: a large file may take hours, as long as it goes on coming.
+    #[must_use]
+    pub fn with_request_timeout(&self, request_timeout: Duration) -> Self {
+        let config = ClientConfig { request_timeout, ..self.transport.config.clone() };
+        let transport = Arc::new(Transport::new(config, self.transport.has_system_roots));
+        Self { inner: self.inner.clone(), transport, request_timeout: Some(request_timeout) }
     }
 
     /// Sends GET and returns as soon as the head of the answer is there, whatever its status.
@@ -132,21 +145,26 @@ impl Client {
         if let Some(vetting) = &self.transport.config.vetting {
             vetting.check_url(url).map_err(|refusal| Cause::from(refusal).with_evidence("url", url.as_str()))?;
         }
-        let request = self.client.request(method, url.clone()).headers(headers);
+        let request = self.inner.request(method, url.clone()).headers(headers);
         let request = if body.is_empty() { request } else { request.body(body) };
+        let request = match self.request_timeout {
+            Some(timeout) => request.timeout(timeout),
+            None => request,
+        };
+        let asked_at = Instant::now();
         let sent = request.send().await;
         match sent {
-            Ok(response) => Ok(Answer::new(response, Arc::clone(&self.transport))),
-            Err(error) => Err(self.cause(error, url).await),
+            Ok(response) => Ok(Answer::new(response, Arc::clone(&self.transport), asked_at)),
+            Err(error) => Err(self.cause(error, url, asked_at).await),
         }
     }
 
-    async fn cause(&self, error: reqwest::Error, asked: &Url) -> Cause {
+    async fn cause(&self, error: reqwest::Error, asked: &Url, asked_at: Instant) -> Cause {
         let url = error.url().unwrap_or(asked).clone();
         if Transport::may_have_met_tls(&error, &url) && self.speaks_tls(&url).await {
             return self.transport.plain_to_tls(error, &url);
         }
-        self.transport.cause(error, &url)
+        self.transport.cause(error, &url, asked_at.elapsed())
     }
 
     /// Looks once more, by TLS and with nothing to give away: it is the only way to tell a TLS server that was spoken
@@ -159,6 +177,6 @@ impl Client {
         // Neither fails for a URL that has just been used for a request.
         let is_set = url.set_scheme("https").is_ok() && url.set_port(port).is_ok();
         let timeout = LOOK_TIMEOUT.min(self.transport.config.request_timeout);
-        is_set && Transport::has_met_tls(&self.client.get(url).timeout(timeout).send().await)
+        is_set && Transport::has_met_tls(&self.inner.get(url).timeout(timeout).send().await)
     }
 }

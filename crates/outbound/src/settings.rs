@@ -9,4 +9,8 @@ pub struct Settings {
     pub insecure: Option<String>,
     /// How long a request may take: "`services.catalog.request_timeout`".
     pub request_timeout: Option<String>,
+    /// How long an answer may fall silent: "`services.policy_engine.silence_timeout`".
+    pub silence_timeout: Option<String>,
+    /// The least rate of an answer: "`services.policy_engine.download_rate_min`".
+    pub rate_min: Option<String>,
 }

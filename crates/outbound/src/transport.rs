@@ -5,6 +5,7 @@
 
 use std::error::Error;
 use std::io;
+use std::time::Duration;
 
 use cause::{Cause, CauseCode};
 use reqwest::Url;
@@ -20,11 +21,12 @@ pub(crate) struct Transport {
     pub(crate) has_system_roots: bool,
 }
 
-/// One failed request: its error, and the host it was going to.
+/// One failed request: its error, the host it was going to, and the time since it was made.
 struct Failure<'a> {
     transport: &'a Transport,
     error: &'a reqwest::Error,
     host: String,
+    elapsed: Duration,
 }
 
 impl Transport {
@@ -53,11 +55,26 @@ impl Transport {
         cause.with_evidence("url", url.as_str()).with_evidence("error", chain(&error.without_url()))
     }
 
-    pub(crate) fn cause(&self, error: reqwest::Error, asked: &Url) -> Cause {
+    /// The body of an answer came at `rate` bytes per second, which is too slow.
+    pub(crate) fn too_slow(&self, rate: u64, url: &Url) -> Cause {
+        let least = self.config.rate_min.map_or(0, |least| least.bytes_per_second);
+        let summary =
+            format!("`{}` sends {rate} bytes per second, and less than {least} are not waited for", host_of(url));
+        let mut hint = String::from("Check whether the peer, or the network on the way to it, is overloaded");
+        if let Some(setting) = &self.config.settings.rate_min {
+            hint.push_str("; if it never is any faster, lower ");
+            hint.push_str(setting);
+        }
+        hint.push('.');
+        Cause::new(CauseCode::Timeout, summary, hint).with_evidence("url", url.as_str())
+    }
+
+    /// `elapsed` is the time since the request was made.
+    pub(crate) fn cause(&self, error: reqwest::Error, asked: &Url, elapsed: Duration) -> Cause {
         let url = error.url().unwrap_or(asked).clone();
         // The chain's text must not repeat the URL, which is evidence of its own.
         let error = error.without_url();
-        let failure = Failure { transport: self, error: &error, host: host_of(&url) };
+        let failure = Failure { transport: self, error: &error, host: host_of(&url), elapsed };
         failure.cause().with_evidence("url", url.as_str()).with_evidence("error", chain(&error))
     }
 }
@@ -114,10 +131,19 @@ impl Failure<'_> {
             );
             return Some(Cause::new(CauseCode::Timeout, summary, hint));
         }
-        let waited = config.request_timeout.min(config.silence_timeout);
-        let summary = format!("`{}` took the connection, and did not answer completely within {waited:?}", self.host);
+        let is_whole = self.elapsed >= config.request_timeout || config.request_timeout <= config.silence_timeout;
+        let (summary, setting) = if is_whole {
+            let waited = config.request_timeout;
+            let summary =
+                format!("`{}` took the connection, and did not answer completely within {waited:?}", self.host);
+            (summary, &config.settings.request_timeout)
+        } else {
+            let summary =
+                format!("`{}` sent nothing for {:?} before its answer was complete", self.host, config.silence_timeout);
+            (summary, &config.settings.silence_timeout)
+        };
         let mut hint = String::from("Check whether the peer is overloaded or hangs");
-        if let Some(setting) = &config.settings.request_timeout {
+        if let Some(setting) = setting {
             hint.push_str("; if it is only slow, raise ");
             hint.push_str(setting);
         }

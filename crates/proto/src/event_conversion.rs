@@ -84,7 +84,11 @@ impl TryFrom<v1::Event> for StoredEvent {
     }
 }
 
-pub(crate) fn level_from_proto(level: i32) -> Result<Option<Level>, String> {
+/// `None` for the unspecified level.
+///
+/// # Errors
+/// A number that is no level.
+pub fn level_from_proto(level: i32) -> Result<Option<Level>, String> {
     match v1::Level::try_from(level) {
         Ok(v1::Level::Unspecified) => Ok(None),
         Ok(v1::Level::Info) => Ok(Some(Level::Info)),
@@ -93,7 +97,7 @@ pub(crate) fn level_from_proto(level: i32) -> Result<Option<Level>, String> {
     }
 }
 
-pub(crate) fn level_to_proto(level: Option<Level>) -> v1::Level {
+pub fn level_to_proto(level: Option<Level>) -> v1::Level {
     match level {
         None => v1::Level::Unspecified,
         Some(Level::Info) => v1::Level::Info,

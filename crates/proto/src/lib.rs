@@ -4,6 +4,14 @@
 
 /// Generated from `proto/`; documented there.
 #[allow(missing_docs, unused_qualifications, clippy::all, clippy::pedantic, reason = "generated code")]
+pub mod analyzer {
+    pub mod v1 {
+        tonic::include_proto!("analyzer.v1");
+    }
+}
+
+/// Generated from `proto/`; documented there.
+#[allow(missing_docs, unused_qualifications, clippy::all, clippy::pedantic, reason = "generated code")]
 pub mod catalog {
     pub mod v1 {
         tonic::include_proto!("catalog.v1");
@@ -26,11 +34,27 @@ pub mod jobs {
     }
 }
 
+/// Generated from `proto/`; documented there.
+#[allow(missing_docs, unused_qualifications, clippy::all, clippy::pedantic, reason = "generated code")]
+pub mod notifier {
+    pub mod v1 {
+        tonic::include_proto!("notifier.v1");
+    }
+}
+
+/// Generated from `proto/`; documented there.
+#[allow(missing_docs, unused_qualifications, clippy::all, clippy::pedantic, reason = "generated code")]
+pub mod policy_engine {
+    pub mod v1 {
+        tonic::include_proto!("policy_engine.v1");
+    }
+}
+
 mod event_conversion;
 mod filter_conversion;
 mod payload;
 
-pub use event_conversion::{check_event, timestamp_from_proto, timestamp_to_proto};
+pub use event_conversion::{check_event, level_from_proto, level_to_proto, timestamp_from_proto, timestamp_to_proto};
 pub use filter_conversion::{check_filter, filter_to_proto};
 pub use payload::{PayloadError, decode_payload, encode_payload};
 

@@ -24,7 +24,7 @@ pub fn show(config: &Config, reading: &Reading) -> anyhow::Result<ExitCode> {
     for key in &reading.ignored {
         writeln!(out, "without meaning here: {key}")?;
     }
-    for setting in &config.later {
+    for setting in &config.notifier.notices {
         writeln!(out, "without effect: {setting}")?;
     }
     Ok(ExitCode::SUCCESS)

@@ -4,6 +4,7 @@ mod analyzer;
 mod bound;
 mod catalog;
 mod events_store;
+mod failed_log_ins;
 mod gateway;
 mod notifier;
 mod outbox;
@@ -32,7 +33,7 @@ const FIRST_SCREEN_WAIT: Duration = Duration::from_secs(3);
 /// Runs `services` (all, if none is named) until told to stop.
 pub async fn run(config: Config, reading: Reading, services: &[ServiceName]) -> anyhow::Result<ExitCode> {
     let services = if services.is_empty() { ServiceName::ALL.to_vec() } else { services.to_vec() };
-    warn_about(&config, &reading);
+    warn_about(&reading);
     let ground = Ground::open(&config, &services).await?;
     let stop = CancellationToken::new();
     let signals = Signals::listen().context("cannot listen for signals")?;
@@ -71,6 +72,7 @@ async fn start(
         service.spawn(stop, tasks);
     }
     outbox::spawn(ground, stop, tasks);
+    failed_log_ins::spawn(ground, services, stop, tasks);
     let router = service::admin::router(Arc::clone(&ground.metrics), ground.readiness.clone());
     let stop = stop.child_token();
     tasks.spawn(async move {
@@ -124,12 +126,9 @@ async fn wait_until_ready(ground: &Ground) {
     let _ = tokio::time::timeout(FIRST_SCREEN_WAIT, ready).await;
 }
 
-fn warn_about(config: &Config, reading: &Reading) {
+fn warn_about(reading: &Reading) {
     if !reading.ignored.is_empty() {
         warn!(keys = reading.ignored.join(", "), "these keys of older systems have no meaning here");
-    }
-    for setting in &config.later {
-        warn!("{setting}");
     }
 }
 

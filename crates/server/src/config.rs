@@ -1,7 +1,6 @@
 //! The configuration as a whole: joins the sections that the crates read.
 
 mod bus;
-mod later;
 mod legacy;
 
 use std::collections::BTreeMap;
@@ -16,7 +15,7 @@ use service::config::{Document, Environment, Problem, Problems, Reading, Section
 use service::door::{ListenAddress, TlsConfig};
 use service::telemetry::LogConfig;
 
-pub use self::bus::BusConfig;
+pub use self::bus::{BusConfig, BusKind, OutboxConfig};
 use crate::arguments::Arguments;
 use crate::service_name::ServiceName;
 
@@ -42,8 +41,6 @@ pub struct Config {
     pub analyzer: analyzer::Config,
     /// Where services answer that are not on this host.
     pub urls: BTreeMap<ServiceName, PeerAddress>,
-    /// Settings of services that this release does not have.
-    pub later: Vec<String>,
 }
 
 impl Config {
@@ -92,7 +89,6 @@ impl Config {
         let tls_config = TlsConfig::read(&mut tls);
         tls.finish();
 
-        let mut later = Vec::new();
         let mut urls = BTreeMap::new();
         let mut read_url = |service, section: &mut Section| urls.extend(section.parse("url").map(|url| (service, url)));
         let mut services = root.section("services");
@@ -103,7 +99,7 @@ impl Config {
         let mut catalog = services.section("catalog");
         let mut event_log = catalog.section("event_log");
         let retention = read_retention(&mut event_log);
-        later.extend(later::read_notification(&mut event_log));
+        let notification = notifier::Notification::read(&mut event_log);
         event_log.finish();
         read_url(ServiceName::Catalog, &mut catalog);
         let catalog_config = catalog::Config::read(&mut catalog);
@@ -116,25 +112,21 @@ impl Config {
 
         let mut notifier = services.section("notifier");
         read_url(ServiceName::Notifier, &mut notifier);
-        let notifier_config = notifier::Config::read(&mut notifier);
-        later.extend(later::read_notifier(&mut notifier));
+        let notifier_config = notifier::Config::read(&mut notifier, root, &notification);
         notifier.finish();
 
         let mut policy_engine = services.section("policy_engine");
         read_url(ServiceName::PolicyEngine, &mut policy_engine);
         let policy_engine_config = policy_engine::Config::read(&mut policy_engine);
-        later.extend(later::read_policy_engine(&mut policy_engine));
         policy_engine.finish();
 
         let mut analyzer = services.section("analyzer");
         read_url(ServiceName::Analyzer, &mut analyzer);
         let analyzer_config = analyzer::Config::read(&mut analyzer);
-        later::read_analyzer(&mut analyzer);
         analyzer.finish();
 
         legacy::ignore_services(&mut services);
         services.finish();
-        later.extend(later::read_webhooks(root));
         legacy::ignore_root(root);
 
         Self {
@@ -154,7 +146,6 @@ impl Config {
             policy_engine: policy_engine_config,
             analyzer: analyzer_config,
             urls,
-            later,
         }
     }
 
@@ -185,7 +176,7 @@ impl Config {
     pub fn check_services(&self, services: &[ServiceName]) -> Result<(), Problems> {
         let uses_bus = services.iter().any(|service| service.uses_bus());
         let has_store = services.contains(&ServiceName::EventsStore);
-        if !matches!(self.bus, BusConfig::Local { .. }) || !uses_bus || has_store {
+        if !matches!(self.bus.kind, BusKind::Local) || !uses_bus || has_store {
             return Ok(());
         }
         let problem =
@@ -196,7 +187,7 @@ impl Config {
     /// Rules over several sections.
     fn check(&self) -> Result<(), Problems> {
         let mut problems = Vec::new();
-        if let BusConfig::Nats(nats) = &self.bus
+        if let BusKind::Nats(nats) = &self.bus.kind
             && let Err(error) = nats.validate()
         {
             problems.push(Problem { path: "bus".to_owned(), problem: error.to_string() });

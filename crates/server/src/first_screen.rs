@@ -9,6 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::config::Config;
 use crate::service_name::ServiceName;
+use crate::version::VERSION;
 
 /// The addresses that this process listens at, as the system gave them.
 #[derive(Default)]
@@ -31,14 +32,14 @@ pub fn print(screen: &Screen<'_>) {
 
 impl Screen<'_> {
     fn text(&self) -> String {
-        let mut text = format!("\nanchore-events {}\n\n", env!("CARGO_PKG_VERSION"));
+        let mut text = format!("\nanchore-events {}\n\n", *VERSION);
         let mut line = |label: &str, value: &str| {
             // Writing to a String cannot fail.
             let _ = writeln!(text, "  {label:<11} {value}");
         };
         let scheme = if self.config.tls.is_some() { "https" } else { "http" };
         if let Some(address) = self.doors.services.get(&ServiceName::Gateway) {
-            line("listens", &format!("{scheme}://{address}  gRPC and /health"));
+            line("listens", &format!("{scheme}://{address}  REST /v1, gRPC and /health"));
         }
         if let Some(address) = self.doors.services.get(&ServiceName::EventsStore) {
             line("", &format!("{scheme}://{address}  gRPC of the events-store itself"));
@@ -48,6 +49,9 @@ impl Screen<'_> {
         }
         if self.services.contains(&ServiceName::Catalog) {
             line("watches", &self.watched());
+        }
+        if self.services.contains(&ServiceName::PolicyEngine) && !self.config.policy_engine.feeds.is_empty() {
+            line("syncs", &self.synced());
         }
         line("data", &absolute(&self.config.data_dir).display().to_string());
         if let Some(password) = self.made_up_password {
@@ -70,6 +74,16 @@ impl Screen<'_> {
             [] => "what `anchore-cli repo add` has added, and nothing in `services.catalog.repositories`".to_owned(),
             names => format!("{} every {}", names.join(", "), service::config::format_span(catalog.repo_watcher)),
         }
+    }
+
+    fn synced(&self) -> String {
+        let policy_engine = &self.config.policy_engine;
+        let feed = |feed: &policy_engine::FeedConfig| {
+            let groups: Vec<String> = feed.groups.iter().map(ToString::to_string).collect();
+            format!("{} {}", feed.name, groups.join(", "))
+        };
+        let feeds: Vec<String> = policy_engine.feeds.iter().map(feed).collect();
+        format!("{} every {}", feeds.join("; "), service::config::format_span(policy_engine.feed_sync))
     }
 
     /// The variables that the line needs; the address only where it is not the client's default.

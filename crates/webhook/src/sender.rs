@@ -137,6 +137,7 @@ impl Sender {
             environment_proxy: false,
             redirects: Redirects::Keep,
             vetting: Some(vetting),
+            rate_min: None,
             settings: config.settings,
         })?;
         Ok(Self { url: config.url, format: config.format, signing: config.secrets, headers, secrets, client, clock })

@@ -55,6 +55,7 @@ fn in_an_empty_folder_the_pasted_line_works() {
     let folder = Folder::new();
     let mut server = folder.start(&[]);
     let screen = screen(&mut server);
+    assert!(!screen.contains("  syncs "), "{screen}");
     for part in ["anchore-events ", "  listens ", "  watches ", "  data ", "admin, password "] {
         assert!(screen.contains(part), "{part}: {screen}");
     }
@@ -76,16 +77,25 @@ fn in_an_empty_folder_the_pasted_line_works() {
     assert_eq!(folder.paste(&line).ok(), "\n");
 }
 
-/// Without a network the failure is the first event; with one there is none.
+/// Without a network the failures are the first events; with one there are those of a sync that worked.
 #[test]
-fn with_the_shipped_configuration_the_catalog_has_something_to_show() {
+fn with_the_shipped_configuration_there_is_something_to_show() {
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config.yaml");
     let folder = Folder::new();
     std::fs::copy(shipped, folder.directory.path().join("config.yaml")).expect("the shipped configuration");
     let mut server = folder.start(&[]);
     let screen = screen(&mut server);
     assert!(!screen.contains("no repository yet"), "{screen}");
+    assert!(screen.contains("  syncs       alpine v3.20/main every 6h\n"), "{screen}");
     let line = pasted_line(&screen);
+    eventually(DEADLINE, || {
+        let listed = folder.paste(&format!("{line} --service policy_engine")).ok();
+        let is_there = |event_type: &str| listed.contains(&format!(" {event_type} "));
+        holds(is_there("feed_sync_start") && (is_there("feed_sync_complete") || is_there("feed_sync_fail")), || {
+            listed.clone()
+        })
+    });
+    let line = format!("{line} --service catalog");
     let is_reachable = eventually(DEADLINE, || {
         let log = server.stderr();
         let is_listed = log.contains("repository reachable");
@@ -101,7 +111,7 @@ fn with_the_shipped_configuration_the_catalog_has_something_to_show() {
     });
     assert_eq!(listed.lines().count(), 2, "one event: {listed}");
     let id = listed.split_whitespace().last().expect("the id is the last column");
-    let got = folder.paste(&line.replace("event list", &format!("event get {id}"))).ok();
+    let got = folder.paste(&line.replace("event list --service catalog", &format!("event get {id}"))).ok();
     assert!(got.contains("cause:\n    code: ") && got.contains("    hint: "), "{got}");
 }
 

@@ -237,7 +237,8 @@ fn accounts(directory: &Path) -> Accounts {
         account("carol", Role::Write, "carol's password"),
         account("root", Role::Admin, "root's password"),
     ];
-    Accounts::open(AccountsConfig { accounts, is_from_environment: false }, directory).unwrap().0
+    let config = AccountsConfig { accounts, is_from_environment: false };
+    Accounts::open(config, directory, Arc::new(event::SystemClock)).unwrap().0
 }
 
 fn read(settings: &Settings<'_>) -> Config {

@@ -1,7 +1,7 @@
 //! `event ...`
 
 mod delete;
-mod filter_flags;
+pub mod filter_flags;
 mod get;
 mod list;
 mod publish;

@@ -10,7 +10,7 @@ use fixtures::{NatsServer, PostgresServer};
 use tempfile::TempDir;
 
 use super::{
-    ADMIN, ALICE, BOB, CAROL, Client, DEADLINE, Output, Process, Shape, User, eventually, free_port, http_get,
+    ADMIN, ALICE, BOB, CAROL, Client, DEADLINE, Output, Process, Rest, Shape, User, eventually, free_port, http_get,
     server_program,
 };
 
@@ -24,6 +24,10 @@ const PORTS_TRIED_MAX: usize = 5;
 pub struct StackBuilder {
     shape: Shape,
     catalog: String,
+    notifier: String,
+    policy_engine: String,
+    webhooks: String,
+    has_two_notifiers: bool,
     environment: Vec<(String, String)>,
     has_own_postgres: bool,
 }
@@ -45,9 +49,20 @@ pub struct Stack {
 /// Every service, the public door first.
 const SERVICES: [&str; 6] = ["gateway", "events-store", "notifier", "catalog", "policy-engine", "analyzer"];
 
+/// What a test adds to the configuration.
+#[derive(Clone, Copy)]
+struct Settings<'a> {
+    catalog: &'a str,
+    notifier: &'a str,
+    policy_engine: &'a str,
+    webhooks: &'a str,
+}
+
 /// One process.
 struct Member {
     services: &'static [&'static str],
+    /// Where several run the same: the number of this one, and the port of its own.
+    replica: Option<(&'static str, u16)>,
     admin_port: u16,
     process: Option<Process>,
 }
@@ -56,6 +71,30 @@ impl StackBuilder {
     /// More settings of `services.catalog`, in YAML's flow form: `repositories: [...]`.
     pub fn catalog(mut self, settings: &str) -> Self {
         settings.clone_into(&mut self.catalog);
+        self
+    }
+
+    /// More settings of `services.notifier`, in YAML's flow form: `endpoints: [...]`. Loopback is allowed.
+    pub fn notifier(mut self, settings: &str) -> Self {
+        settings.clone_into(&mut self.notifier);
+        self
+    }
+
+    /// More settings of `services.policy_engine`, in YAML's flow form: `feeds: [...]`.
+    pub fn policy_engine(mut self, settings: &str) -> Self {
+        settings.clone_into(&mut self.policy_engine);
+        self
+    }
+
+    /// The section `webhooks`, in YAML's flow form: `{general: {url: ...}}`.
+    pub fn webhooks(mut self, section: &str) -> Self {
+        section.clone_into(&mut self.webhooks);
+        self
+    }
+
+    /// Another notifier in a process of its own, `notifier-2`, where the shape has each service in its own.
+    pub fn with_two_notifiers(mut self) -> Self {
+        self.has_two_notifiers = true;
         self
     }
 
@@ -80,12 +119,22 @@ impl StackBuilder {
         let mut environment = self.environment;
         environment.push(("ADMIN_PASSWORD".to_owned(), ADMIN.password.to_owned()));
         environment.push(("CAROL_PASSWORD".to_owned(), CAROL.password.to_owned()));
-        let members = self.shape.processes().iter();
-        let members = members.map(|services| Member { services, admin_port: 0, process: None }).collect();
+        let processes = self.shape.processes().iter();
+        let member = |services| Member { services, replica: None, admin_port: 0, process: None };
+        let mut members: Vec<Member> = processes.map(|services| member(*services)).collect();
+        if self.has_two_notifiers {
+            members.push(Member { replica: Some(("notifier-2", 0)), ..member(&["notifier"]) });
+        }
         let mut stack = Stack { members, nats, postgres, directory, environment, ports: BTreeMap::new() };
         for _ in 0..PORTS_TRIED_MAX {
             stack.choose_ports();
-            let config = stack.config(self.shape, database.as_deref(), &self.catalog);
+            let settings = Settings {
+                catalog: &self.catalog,
+                notifier: &self.notifier,
+                policy_engine: &self.policy_engine,
+                webhooks: &self.webhooks,
+            };
+            let config = stack.config(self.shape, database.as_deref(), settings);
             std::fs::write(stack.directory().join("config.yaml"), config).expect("a file of our own");
             if stack.try_start() {
                 return stack;
@@ -97,7 +146,16 @@ impl StackBuilder {
 
 impl Stack {
     pub fn builder(shape: Shape) -> StackBuilder {
-        StackBuilder { shape, catalog: String::new(), environment: Vec::new(), has_own_postgres: false }
+        StackBuilder {
+            shape,
+            catalog: String::new(),
+            notifier: String::new(),
+            policy_engine: String::new(),
+            webhooks: String::new(),
+            has_two_notifiers: false,
+            environment: Vec::new(),
+            has_own_postgres: false,
+        }
     }
 
     pub fn start(shape: Shape) -> Self {
@@ -121,6 +179,26 @@ impl Stack {
 
     pub fn client(&self, user: User) -> Client {
         Client::new(self.url(), user, self.directory())
+    }
+
+    /// Somebody who speaks REST at the public door.
+    pub fn rest(&self, user: User) -> Rest {
+        Rest::new(self.ports["gateway"], user)
+    }
+
+    /// A second public door to the same store; where it answers.
+    pub fn second_gateway(&self) -> (Process, u16) {
+        let (port, admin_port) = (free_port(), free_port());
+        let mut command = self.server("gateway", &["run", "gateway"]);
+        command.env("ANCHORE_EVENTS__SERVICES__GATEWAY__PORT", port.to_string());
+        command.env("ANCHORE_EVENTS__ADMIN__PORT", admin_port.to_string());
+        command.arg("--data-dir").arg(self.directory().join("data-second-gateway"));
+        let process = Process::start(&mut command, self.directory(), "second-gateway");
+        eventually(DEADLINE, || match http_get(admin_port, "/readyz") {
+            Ok((200, _)) => Ok(()),
+            other => Err(format!("{other:?} {}", process.stderr())),
+        });
+        (process, port)
     }
 
     /// `anchore-cli`, run by the admin.
@@ -190,6 +268,7 @@ impl Stack {
         self.ports = SERVICES.iter().map(|service| (*service, free_port())).collect();
         for member in &mut self.members {
             member.admin_port = free_port();
+            member.replica = member.replica.map(|(name, _)| (name, free_port()));
         }
     }
 
@@ -234,10 +313,13 @@ impl Stack {
         command.arg("--data-dir").arg(self.directory().join(format!("data-{}", member.name())));
         command.args(arguments).env_clear().envs(self.environment.iter().cloned()).current_dir(self.directory());
         command.env("ANCHORE_EVENTS__ADMIN__PORT", member.admin_port.to_string());
+        if let Some((_, port)) = member.replica {
+            command.env("ANCHORE_EVENTS__SERVICES__NOTIFIER__PORT", port.to_string());
+        }
         command
     }
 
-    fn config(&self, shape: Shape, database: Option<&str>, catalog: &str) -> String {
+    fn config(&self, shape: Shape, database: Option<&str>, settings: Settings<'_>) -> String {
         let bob = self.directory().join("bob-password");
         std::fs::write(&bob, format!("{}\n", BOB.password)).expect("a file of our own");
         let mut config = format!(
@@ -265,10 +347,15 @@ services:
                 _ => String::new(),
             };
             let own = match *service {
-                "catalog" => format!("cycle_timers: {{repo_watcher: 1s}}, {catalog}"),
+                "catalog" => format!("cycle_timers: {{repo_watcher: 1s}}, {}", settings.catalog),
+                "policy-engine" => settings.policy_engine.to_owned(),
+                "notifier" => format!("allow_private_networks: [127.0.0.0/8], {}", settings.notifier),
                 _ => String::new(),
             };
             add(&format!("  {section}: {{port: {port}, {url}{own}}}"));
+        }
+        if !settings.webhooks.is_empty() {
+            add(&format!("webhooks: {}", settings.webhooks));
         }
         if let Some(nats) = &self.nats {
             add(&format!("bus: {{kind: nats, url: '{}', stream: {{max_bytes: 1073741824}}}}", nats.url()));
@@ -282,11 +369,14 @@ services:
 
 impl Member {
     fn runs(&self, service: &str) -> bool {
-        self.services.is_empty() || self.services.contains(&service)
+        match self.replica {
+            Some((name, _)) => name == service,
+            None => self.services.is_empty() || self.services.contains(&service),
+        }
     }
 
     fn name(&self) -> &'static str {
-        self.services.first().copied().unwrap_or("all")
+        self.replica.map_or_else(|| self.services.first().copied().unwrap_or("all"), |(name, _)| name)
     }
 
     fn log(&self) -> String {

@@ -1,0 +1,48 @@
+//! The one place where errors become a gRPC status.
+
+use std::time::Duration;
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+use crate::ledger::{Busy, LedgerError};
+use crate::scope::ScopeError;
+use crate::syncer::NotBegun;
+
+/// When to ask again while the database is away.
+const RETRY_DELAY: Duration = Duration::from_secs(2);
+
+pub(crate) fn bad_field(field: &str, problem: &str) -> Status {
+    let details = ErrorDetails::with_bad_request_violation(field, problem);
+    Status::with_error_details(Code::InvalidArgument, format!("{field}: {problem}"), details)
+}
+
+pub(crate) fn ledger_status(error: &LedgerError) -> Status {
+    if error.is_transient() {
+        return unavailable(error.chain());
+    }
+    tracing::error!(error = error.chain(), "the database refused a statement");
+    Status::internal("the database refused a statement; the log of the policy-engine tells more")
+}
+
+pub(crate) fn scope_status(error: &ScopeError) -> Status {
+    match error {
+        ScopeError::Nothing => Status::failed_precondition(error.to_string()),
+        ScopeError::Feed(..) | ScopeError::Group(..) => Status::not_found(error.to_string()),
+    }
+}
+
+pub(crate) fn not_begun_status(not_begun: &NotBegun) -> Status {
+    match not_begun {
+        NotBegun::Ledger(error) => ledger_status(error),
+        NotBegun::Busy(busy) => {
+            let feed = |Busy { feed, host, since }: &Busy| format!("`{feed}` on `{host}` since {since}");
+            let feeds: Vec<String> = busy.iter().map(feed).collect();
+            Status::aborted(format!("a sync is under way already: {}", feeds.join(", ")))
+        }
+    }
+}
+
+pub(crate) fn unavailable(reason: String) -> Status {
+    Status::with_error_details(Code::Unavailable, reason, ErrorDetails::with_retry_info(Some(RETRY_DELAY)))
+}

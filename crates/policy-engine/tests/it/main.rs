@@ -1,0 +1,19 @@
+//! The policy-engine against servers of feeds: in their real shape, and failing on purpose.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on is a test that fails")]
+
+mod certificates;
+mod databases;
+mod documents;
+mod engine;
+mod eventually;
+mod faults;
+mod feed_server;
+mod large;
+mod news;
+mod recording_bus;
+mod replicas;
+mod secrets;
+mod surroundings;
+mod syncing;
+mod zip;
