@@ -4,4 +4,5 @@ pub mod completions;
 pub mod event;
 pub mod feeds;
 pub mod image;
+pub mod repo;
 pub mod webhook;

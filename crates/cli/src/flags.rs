@@ -10,6 +10,7 @@ use clap_complete::Shell;
 use crate::commands::event::EventCommand;
 use crate::commands::feeds::FeedsCommand;
 use crate::commands::image::ImageCommand;
+use crate::commands::repo::RepoCommand;
 use crate::commands::webhook::WebhookCommand;
 use crate::failure::Failure;
 use crate::output::Format;
@@ -53,6 +54,12 @@ pub enum Command {
         #[command(subcommand)]
         command: Box<ImageCommand>,
     },
+    /// Repository operations: watch repositories and tags, see how they are.
+    #[command(arg_required_else_help = true)]
+    Repo {
+        #[command(subcommand)]
+        command: Box<RepoCommand>,
+    },
     /// Print a completion script for a shell, such as `source <(anchore-cli completions bash)`.
     Completions { shell: Shell },
 }
@@ -62,7 +69,11 @@ impl Command {
     pub fn keeps_stdout_for_data(&self) -> bool {
         match self {
             Self::Event { command } => command.keeps_stdout_for_data(),
-            Self::Feeds { .. } | Self::Image { .. } | Self::Webhook { .. } | Self::Completions { .. } => false,
+            Self::Feeds { .. }
+            | Self::Image { .. }
+            | Self::Repo { .. }
+            | Self::Webhook { .. }
+            | Self::Completions { .. } => false,
         }
     }
 }

@@ -40,6 +40,9 @@ async fn main() -> ExitCode {
         (Command::Webhook { command }, Ok(settings)) => {
             (commands::webhook::run(command, &settings).await, settings.format)
         }
+        (Command::Repo { command }, Ok(settings)) => {
+            (commands::repo::run(command, global.insecure, &settings).await, settings.format)
+        }
         (Command::Image { command }, Ok(settings)) => {
             (commands::image::run(command, global.insecure, &settings).await, settings.format)
         }

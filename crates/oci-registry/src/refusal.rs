@@ -233,7 +233,7 @@ impl Refusal {
             CauseCode::Tls => (
                 format!("{peer} speaks TLS at this port, and was spoken to in plain HTTP"),
                 format!(
-                    "Remove `insecure: true` from `{}` in services.catalog.repositories, or leave `--insecure` out where it \
+                    "Remove `insecure: true` from `{}` in services.catalog.repositories, or leave `--plain-http` out where it \
                      was named on a command line.",
                     self.name
                 ),

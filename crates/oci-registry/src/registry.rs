@@ -50,7 +50,7 @@ impl Registry {
     ) -> Result<Self, ClientError> {
         let settings = Settings {
             ca_file: Some(format!("`ca_file` of the entry for {name} in services.catalog.registries")),
-            insecure: Some("`insecure: true` for the repository in services.catalog.repositories, or `--insecure` on a command line".to_owned()),
+            insecure: Some("`insecure: true` for the repository in services.catalog.repositories, or `--plain-http` on a command line".to_owned()),
             request_timeout: Some("`services.catalog.request_timeout`".to_owned()),
             silence_timeout: Some("`services.catalog.request_timeout`".to_owned()),
             ..Settings::default()
