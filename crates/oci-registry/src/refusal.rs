@@ -189,7 +189,9 @@ impl Refusal {
                 Some(storage) => format!("`{storage}`, where `{registry}` keeps its layers,"),
             },
             Peer::TokenService => {
-                format!("`{}`, which issues the tokens for `{registry}`,", self.url.host_str().unwrap_or_default())
+                let port = self.url.port().map(|port| format!(":{port}")).unwrap_or_default();
+                let host = self.url.host_str().unwrap_or_default();
+                format!("`{host}{port}`, which issues the tokens for `{registry}`,")
             }
         };
         let status = self.status;
@@ -199,6 +201,10 @@ impl Refusal {
                 "Set user and password in the proxy's address (`HTTPS_PROXY` in the environment).".to_owned(),
             ),
             CauseCode::Auth => self.auth_words(&peer),
+            CauseCode::Unsupported if status == StatusCode::UNAUTHORIZED => (
+                format!("{peer} wants credentials in a way that is not supported"),
+                "Let the registry take Basic credentials, or tokens; `challenge` says what it asks for.".to_owned(),
+            ),
             CauseCode::Denied if self.peer == Peer::Registry && self.storage().is_some() => (
                 format!("{peer} denies access to a layer of `{path}`"),
                 "The registry has signed the request itself: check its clock, and the credentials by which it reaches its \
@@ -240,8 +246,7 @@ impl Refusal {
             ),
             CauseCode::Unavailable => (
                 format!("{peer} answered {status}"),
-                "The registry, or a proxy before it, is in trouble: look into its log. It is asked again later."
-                    .to_owned(),
+                format!("{}, or a proxy before it, is in trouble: look into its log. It is asked again later.", self.who()),
             ),
             _ => (
                 format!("{peer} answered {status}, which no {} is answered with", self.asked()),
@@ -249,6 +254,13 @@ impl Refusal {
                     "Check that `{registry}` is a registry, API version 2; `registry_message` and `body` say more."
                 ),
             ),
+        }
+    }
+
+    fn who(&self) -> &'static str {
+        match self.peer {
+            Peer::Registry => "The registry",
+            Peer::TokenService => "The token service",
         }
     }
 
@@ -282,8 +294,8 @@ impl Refusal {
         match self.subject {
             Subject::Blob(_) => "The image is not complete at its registry: push it again.",
             _ => {
-                "It was deleted, or never pushed. If the registry still lists the tag, push the image again, or delete \
-                 the tag."
+                "Check its spelling: it was deleted, or never pushed. If the registry still lists the tag, push the image \
+                 again, or delete the tag."
             }
         }
     }

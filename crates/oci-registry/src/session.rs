@@ -178,7 +178,8 @@ impl Session {
         self.admitted().await?;
         let registry = Arc::clone(&self.registry);
         let credentials = registry.credentials.as_ref().map(authorization::basic);
-        let answer = registry.client.get(&url, headers(JSON, credentials)).await?;
+        let asked = registry.client.get(&url, headers(JSON, credentials)).await;
+        let answer = asked.map_err(|cause| cause.with_evidence("token_service_of", registry.name.as_str()))?;
         let now = registry.clock.now();
         if answer.status() != StatusCode::OK {
             let standing = self.standing();

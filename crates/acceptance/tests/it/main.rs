@@ -25,6 +25,7 @@ mod old_clients;
 mod openapi;
 mod page;
 mod registries;
+mod registry_faults;
 mod rest;
 mod stopping;
 mod tls;

@@ -109,7 +109,7 @@ impl Patrol {
         }
         warn!(
             tag = %full_tag, cause.code = %cause.code(), since = %failing.since, failures = failing.failures,
-            "the manifest of a tag cannot be used: {} {}", failing.summary, failing.hint
+            "the manifest of a tag cannot be used: {}. {}", failing.summary, failing.hint
         );
         let cause = cause
             .with_evidence("digest", after.as_ref().map(Digest::as_str))

@@ -54,7 +54,7 @@ impl Patrol {
         }
         warn!(
             watch, cause.code = %code, http_status, since = %failing.since, failures = failing.failures,
-            "cannot {}: {} {}", doing(&concern), failing.summary, failing.hint
+            "cannot {}: {}. {}", doing(&concern), failing.summary, failing.hint
         );
         let cause =
             cause.with_evidence("failing_since", failing.since.to_string()).with_evidence("failures", failing.failures);
