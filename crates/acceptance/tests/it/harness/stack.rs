@@ -172,6 +172,11 @@ impl Stack {
         format!("http://127.0.0.1:{}/v1", self.ports["gateway"])
     }
 
+    /// The own door of a service.
+    pub fn door(&self, service: &str) -> String {
+        format!("http://127.0.0.1:{}", self.ports[service])
+    }
+
     /// The store's own door.
     pub fn store_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.ports["events-store"])
