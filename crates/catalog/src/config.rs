@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use oci_registry::{ImageReference, RegistryConfig, read_registries};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use service::config::Section;
 use service::door::ListenAddress;
 
@@ -11,6 +11,9 @@ use crate::{Watch, WatchKey};
 
 /// The port unless another is configured (design 3.2).
 const PORT: u16 = 8231;
+
+/// Guesses at it are not counted, so it must be long.
+const TOKEN_BYTES_MIN: usize = 16;
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_hours(1);
@@ -119,6 +122,10 @@ fn read_repositories(section: &mut Section) -> Vec<Watch> {
 fn read_notifications(section: &mut Section) -> Option<SecretString> {
     let mut notifications = section.section("notifications");
     let token = notifications.secret_elsewhere("token_env", "token_file");
+    if token.as_ref().is_some_and(|token| token.expose_secret().len() < TOKEN_BYTES_MIN) {
+        notifications
+            .refuse("token_env", format!("the token is short, expected at least {TOKEN_BYTES_MIN} characters"));
+    }
     notifications.finish();
     token
 }
@@ -135,7 +142,8 @@ mod tests {
     fn read(yaml: &str) -> Result<(Config, Vec<String>), String> {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(yaml.as_bytes()).unwrap();
-        let environment = Environment([("PASS".to_owned(), "p".to_owned())].into());
+        let variables = [("PASS", "p"), ("TOKEN", "a long enough token")];
+        let environment = Environment(variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
         let mut document = Document::load(Some(file.path()), environment).unwrap();
         let mut services = document.root().section("services");
         let mut section = services.section("catalog");
@@ -176,7 +184,7 @@ services:
       - {name: 'alpine:3.20'}
     registries:
       - {registry: 'Registry.example.com:5000', username: u, password_env: PASS, ca_file: null, requests_per_minute: 7}
-    notifications: {token_env: PASS}
+    notifications: {token_env: TOKEN}
 ";
         let (config, ignored) = read(yaml).unwrap();
         assert_eq!(config.repo_watcher, 300 * SECOND);
@@ -225,6 +233,7 @@ services:
       - {registry: t.example, username: u, password: p}
       - {registry: u.example, ca_file: /no/such/file}
       - {username: u, password_env: PASS}
+    notifications: {token_env: PASS}
 ";
         let problems = read(yaml).unwrap_err();
         let expected = [
@@ -249,6 +258,7 @@ services:
             "services.catalog.registries[5].ca_file: `/no/such/file` cannot be read: No such file or directory (os error \
              2)",
             "services.catalog.registries[6].registry: missing, expected a registry such as `registry.example.com:5000`",
+            "services.catalog.notifications.token_env: the token is short, expected at least 16 characters",
         ];
         assert_eq!(problems.lines().collect::<Vec<_>>(), expected);
     }
