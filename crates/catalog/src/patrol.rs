@@ -3,11 +3,12 @@
 
 mod listing;
 mod lookups;
+mod memory;
 mod recording;
 mod report;
 mod schedule;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,12 +19,11 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
-use uuid::Uuid;
 
+use self::memory::Known;
 use self::schedule::Schedule;
 use crate::Config;
 use crate::ailments::Ailments;
-use crate::concern::Owner;
 use crate::expectations::Expectations;
 use crate::gate::Gate;
 use crate::lookup::{Found, LookupFailure, look_up};
@@ -76,17 +76,6 @@ pub(crate) struct Patrol {
     not_before: HashMap<TagName, Timestamp>,
     /// The watch was deleted.
     has_ended: bool,
-}
-
-/// What is known about a watch, as it is kept.
-struct Known {
-    id: Uuid,
-    seen_at: Option<Timestamp>,
-    last_success_at: Option<Timestamp>,
-    swept_at: Option<Timestamp>,
-    /// When the two above were kept.
-    kept_at: Option<Timestamp>,
-    tags: BTreeMap<TagName, Meaning>,
 }
 
 enum Step {
@@ -259,46 +248,6 @@ impl Patrol {
         }
         self.keep().await;
         self.show_status();
-    }
-
-    /// Reads what was kept, once there is something to read it from.
-    async fn remember(&mut self) {
-        let Some(tables) = self.surroundings.gate.usable().filter(|_| self.known.is_none()) else { return };
-        let key = &self.post.watch.key;
-        let read = async {
-            let Some(watch) = tables.find(key).await? else { return Ok(None) };
-            let tags = tables.tags(watch.id).await?;
-            let failures = tables.failures(&Owner::Watch(watch.id)).await?;
-            let rate = Owner::Registry(key.repository.registry().clone(), key.account.clone());
-            Ok(Some((watch, tags, failures, tables.failures(&rate).await?)))
-        };
-        match read.await {
-            Ok(Some((watch, tags, failures, rates))) => {
-                self.ailments.remember(failures);
-                let mut rate = self.rate.lock().await;
-                if !std::mem::replace(&mut rate.is_remembered, true) {
-                    rate.ailments.remember(rates);
-                }
-                drop(rate);
-                self.schedule.remember_sweep(
-                    watch.swept_at,
-                    self.surroundings.clock.now(),
-                    self.surroundings.image_watcher,
-                );
-                self.known = Some(Known {
-                    id: watch.id,
-                    seen_at: watch.seen_at,
-                    last_success_at: watch.last_success_at,
-                    swept_at: watch.swept_at,
-                    kept_at: watch.last_success_at,
-                    tags,
-                });
-                self.show_status();
-            }
-            // It is not there yet, or not any more; whoever deletes it stops this patrol.
-            Ok(None) => {}
-            Err(error) => self.database_failed(&error),
-        }
     }
 
     fn held_back(&mut self, step: Step) {

@@ -44,6 +44,11 @@ impl Screen<'_> {
         if let Some(address) = self.doors.services.get(&ServiceName::EventsStore) {
             line("", &format!("{scheme}://{address}  gRPC of the events-store itself"));
         }
+        let catalog = self.doors.services.get(&ServiceName::Catalog);
+        if let Some(address) = catalog.filter(|_| self.config.catalog.notification_token.is_some()) {
+            let path = catalog::NOTIFICATIONS_PATH;
+            line("", &format!("{scheme}://{address}{path}  for registries that tell what is pushed"));
+        }
         if let Some(address) = self.doors.admin {
             line("", &format!("{scheme}://{address}  /metrics, /livez, /readyz"));
         }

@@ -9,6 +9,7 @@ mod databases;
 mod eventually;
 mod grpc;
 mod images;
+mod lookups;
 mod news;
 mod notifications;
 mod observed;
