@@ -6,10 +6,11 @@ use clap::{Parser, Subcommand, ValueEnum};
 use service::telemetry::LogFormat;
 
 use crate::service_name::ServiceName;
+use crate::version::VERSION;
 
 /// The event log for container security: what failed, why, since when.
 #[derive(Debug, Parser)]
-#[command(name = "anchore-events", version, disable_help_subcommand = true)]
+#[command(name = "anchore-events", version = VERSION.as_str(), disable_help_subcommand = true)]
 pub struct Arguments {
     /// The configuration file [default: ./config.yaml if present]
     #[arg(long, global = true, value_name = "FILE")]

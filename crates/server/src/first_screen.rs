@@ -9,6 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::config::Config;
 use crate::service_name::ServiceName;
+use crate::version::VERSION;
 
 /// The addresses that this process listens at, as the system gave them.
 #[derive(Default)]
@@ -31,7 +32,7 @@ pub fn print(screen: &Screen<'_>) {
 
 impl Screen<'_> {
     fn text(&self) -> String {
-        let mut text = format!("\nanchore-events {}\n\n", env!("CARGO_PKG_VERSION"));
+        let mut text = format!("\nanchore-events {}\n\n", *VERSION);
         let mut line = |label: &str, value: &str| {
             // Writing to a String cannot fail.
             let _ = writeln!(text, "  {label:<11} {value}");

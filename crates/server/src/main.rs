@@ -14,6 +14,7 @@ mod ground;
 mod health;
 mod migrate;
 mod service_name;
+mod version;
 
 use std::process::ExitCode;
 

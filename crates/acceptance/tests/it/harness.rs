@@ -4,9 +4,11 @@
 #[macro_use]
 mod shape;
 mod cli;
+mod compose_stack;
 mod eventually;
 mod feeds;
 mod http;
+mod loss;
 mod port;
 mod process;
 mod program;
@@ -18,9 +20,11 @@ mod samples;
 mod stack;
 
 pub use cli::{ADMIN, ALICE, BOB, CAROL, Client, Output, User, id_in, run};
+pub use compose_stack::{ComposeStack, Container};
 pub use eventually::{DEADLINE, eventually, holds};
 pub use feeds::Feeds;
 pub use http::http_get;
+pub use loss::all_are_listed_once_and_in_full;
 pub use port::{any_ports, free_port};
 pub use process::Process;
 pub use program::{client_program, server_program};
