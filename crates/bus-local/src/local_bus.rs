@@ -11,6 +11,7 @@ use database::sea_orm::sqlx;
 use event::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tracing::info;
 
 use crate::LocalBusConfig;
@@ -25,6 +26,8 @@ use crate::writer::{GROUP_BYTES_MAX, GROUP_MESSAGES_MAX, Write, Writer};
 /// Most requests that wait for the writer. A publisher that waits holds its own messages, so the channel itself bounds
 /// how many callers one group can serve and not how much memory is used.
 const WRITES_WAITING_MAX: usize = GROUP_MESSAGES_MAX;
+/// How long the writer may take to answer.
+const ANSWER_WAIT: Duration = Duration::from_secs(10);
 
 /// A bus in an SQLite file of its own.
 ///
@@ -92,14 +95,19 @@ async fn read_positions(file: &LogFile) -> Result<(i64, Vec<(String, i64)>), Sql
     Ok((newest.unwrap_or_default(), consumers))
 }
 
-/// Sends a request to the writer and waits for its answer.
+/// Sends a request to the writer and waits for its answer, though not for ever: on a disk that hangs there is none, and
+/// whoever reports must go on with its work. What was asked for may be done all the same.
 pub(crate) async fn ask<Answer>(
     writes: &mpsc::Sender<Write>,
     request: impl FnOnce(oneshot::Sender<Answer>) -> Write,
 ) -> Result<Answer, BusError> {
     let (reply, answer) = oneshot::channel();
-    writes.send(request(reply)).await.map_err(|_| closed())?;
-    answer.await.map_err(|_| closed())
+    let asking = async {
+        writes.send(request(reply)).await.map_err(|_| closed())?;
+        answer.await.map_err(|_| closed())
+    };
+    let too_late = || BusError::unavailable(format!("its disk has given no answer for {} s", ANSWER_WAIT.as_secs()));
+    timeout(ANSWER_WAIT, asking).await.unwrap_or_else(|_| Err(too_late()))
 }
 
 #[async_trait]
@@ -117,7 +125,7 @@ impl Bus for LocalBus {
             let chunk_len = chunk.len();
             let answer = match ask(&self.writes, |reply| Write::Publish { messages: chunk, reply }).await {
                 Ok(answer) => answer,
-                Err(_) => (0..chunk_len).map(|_| Err(closed())).collect(),
+                Err(error) => (0..chunk_len).map(|_| Err(error.copy())).collect(),
             };
             stopped_by = answer.iter().find_map(|result| match result {
                 Ok(_) | Err(BusError::Refused(_)) => None,

@@ -114,7 +114,8 @@ fn named_value(text: &str, at: usize) -> Option<Range<usize>> {
         None if WHOLE_LINE_NAMES.contains(&name.as_str()) => end_of(text, start, |byte| b"\r\n\"".contains(&byte)),
         None => end_of(text, start, |byte| b"&#\"'<>,;)]}\\".contains(&byte) || byte.is_ascii_whitespace()),
     };
-    (end > start).then_some(start..end)
+    // A literal secret may have been taken out already.
+    (end > start && !text[start..].starts_with(REDACTED)).then_some(start..end)
 }
 
 /// `Bearer ...` and `Basic ...`, wherever they stand.
@@ -205,6 +206,7 @@ mod tests {
         check(r#"{"access_token": "abc"}"#, r#"{"access_token": "[redacted]"}"#);
         check(r#"{\"password\":\"abc\",\"n\":1}"#, r#"{\"password\":\"[redacted]",\"n\":1}"#);
         check("password: abc def", "password: [redacted] def");
+        check("?sig=[redacted]&n=1", "?sig=[redacted]&n=1");
         check(r#""token":"unterminated"#, r#""token":"[redacted]"#);
     }
 

@@ -5,6 +5,7 @@
 //!
 //! In reading order: [`ingest`] takes events from the bus, [`table`] keeps them, [`grpc`] answers.
 
+mod answering;
 mod config;
 mod cursor;
 mod dead_letters;

@@ -67,6 +67,18 @@ impl EventsTable {
         Ok(appended)
     }
 
+    /// Those of `ids` that are done with: stored, or deleted after they were.
+    pub async fn known(&self, ids: &[EventId]) -> Result<Vec<EventId>, DatabaseError> {
+        let ids = || ids.iter().map(|id| id.as_uuid());
+        let stored = events::Entity::find().select_only().column(events::Column::Id);
+        let stored = stored.filter(events::Column::Id.is_in(ids())).into_tuple::<uuid::Uuid>();
+        let deleted = deleted_events::Entity::find().filter(deleted_events::Column::Id.is_in(ids()));
+        let mut known: Vec<EventId> =
+            stored.all(self.database.reader()).await?.into_iter().map(EventId::from).collect();
+        known.extend(deleted.all(self.database.reader()).await?.into_iter().map(|row| EventId::from(row.id)));
+        Ok(known)
+    }
+
     pub async fn get(&self, account: &AccountName, id: EventId) -> Result<Option<StoredEvent>, DatabaseError> {
         let found = events::Entity::find_by_id(id.as_uuid())
             .filter(events::Column::Account.eq(account.as_str()))

@@ -29,7 +29,7 @@ mod tag_page;
 mod token;
 mod what_it_is;
 
-pub use blob::open_blob;
+pub use blob::{Blob, open_blob};
 pub use budget::{REQUESTS_PER_MINUTE, REQUESTS_PER_MINUTE_MAX};
 pub use config::{Credentials, RegistryConfig, read_registries};
 pub use digest::{Digest, DigestError, Hashing};

@@ -169,12 +169,25 @@ impl Refusal {
         self.url.scheme() == "http" && body.contains("http request") && body.contains("https")
     }
 
+    /// Where the registry has redirected to, if that is another host.
+    fn storage(&self) -> Option<&str> {
+        let host = self.url.host_str()?;
+        let endpoint = self.name.registry().endpoint();
+        let is_registry = endpoint.strip_prefix(host).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'));
+        let port = self.url.port().map(|port| format!(":{port}")).unwrap_or_default();
+        let is_same_port = !endpoint.contains(':') || endpoint.ends_with(&port);
+        (!is_registry || !is_same_port).then_some(host)
+    }
+
     /// What happened, and what to do next.
     fn words(&self, code: CauseCode, retry_at: Option<Timestamp>) -> (String, String) {
         let registry = self.name.registry();
         let path = self.name.path();
         let peer = match self.peer {
-            Peer::Registry => format!("`{registry}`"),
+            Peer::Registry => match self.storage() {
+                None => format!("`{registry}`"),
+                Some(storage) => format!("`{storage}`, where `{registry}` keeps its layers,"),
+            },
             Peer::TokenService => {
                 format!("`{}`, which issues the tokens for `{registry}`,", self.url.host_str().unwrap_or_default())
             }
@@ -186,6 +199,12 @@ impl Refusal {
                 "Set user and password in the proxy's address (`HTTPS_PROXY` in the environment).".to_owned(),
             ),
             CauseCode::Auth => self.auth_words(&peer),
+            CauseCode::Denied if self.peer == Peer::Registry && self.storage().is_some() => (
+                format!("{peer} denies access to a layer of `{path}`"),
+                "The registry has signed the request itself: check its clock, and the credentials by which it reaches its \
+                 storage."
+                    .to_owned(),
+            ),
             CauseCode::Denied => (
                 format!("{peer} denies access to `{path}`"),
                 match self.standing {

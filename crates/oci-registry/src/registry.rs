@@ -18,9 +18,14 @@ use crate::{Credentials, RegistryConfig, RegistryName};
 /// Most listings at one registry at the same time: one that hangs must not hold every turn there is.
 pub const REQUESTS_AT_ONCE_PER_REGISTRY_MAX: usize = 4;
 
+/// Longest time one layer may take, as long as it goes on coming; whoever asks for it has a bound of their own.
+const BLOB_TIMEOUT: Duration = Duration::from_hours(24);
+
 pub struct Registry {
     pub name: RegistryName,
     pub(crate) client: Client,
+    /// The same, for layers: those are large.
+    pub(crate) blob_client: Client,
     pub(crate) credentials: Option<Credentials>,
     /// What must not appear in an event about this registry.
     pub(crate) secrets: Secrets,
@@ -47,6 +52,7 @@ impl Registry {
             ca_file: Some(format!("`ca_file` of the entry for {name} in services.catalog.registries")),
             insecure: Some("`insecure: true` for the repository in services.catalog.repositories, or `--insecure` on a command line".to_owned()),
             request_timeout: Some("`services.catalog.request_timeout`".to_owned()),
+            silence_timeout: Some("`services.catalog.request_timeout`".to_owned()),
             ..Settings::default()
         };
         let credentials = entry.and_then(|entry| entry.credentials.clone());
@@ -65,6 +71,7 @@ impl Registry {
         }
         Ok(Self {
             name,
+            blob_client: client.with_request_timeout(BLOB_TIMEOUT),
             client,
             credentials,
             secrets,

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use cause::{Cause, CauseCode, Secrets};
 use http::header::{ACCEPT, AUTHORIZATION};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use outbound::{Answer, Url};
+use outbound::{Answer, Client, Url};
 
 use crate::authorization::{self, Authorization};
 use crate::challenge::Challenge;
@@ -28,7 +28,9 @@ pub struct Repository {
     pub insecure: bool,
 }
 
-/// Keeps the authorization that worked, so that a challenge is answered once per token and not once per request.
+/// Keeps the authorization that worked, so that a challenge is answered once per token and not once per request. A clone
+/// begins with what was kept.
+#[derive(Clone)]
 pub struct Session {
     pub registry: Arc<Registry>,
     pub repository: Repository,
@@ -77,9 +79,11 @@ impl Session {
         accept: &'static str,
         subject: &Subject,
     ) -> Result<Answer, RegistryFailure> {
-        let mut answer = self.send(&method, url, accept).await?;
+        let registry = Arc::clone(&self.registry);
+        let client = if matches!(subject, Subject::Blob(_)) { &registry.blob_client } else { &registry.client };
+        let mut answer = self.send(client, &method, url, accept).await?;
         if answer.status() == StatusCode::UNAUTHORIZED && self.authorize(&answer, subject).await? {
-            answer = self.send(&method, url, accept).await?;
+            answer = self.send(client, &method, url, accept).await?;
         }
         if answer.status() == StatusCode::OK {
             return Ok(answer);
@@ -112,12 +116,18 @@ impl Session {
         admitted.map_err(|until| RegistryFailure::held_back(&self.registry.name, until))
     }
 
-    async fn send(&mut self, method: &Method, url: &Url, accept: &'static str) -> Result<Answer, RegistryFailure> {
+    async fn send(
+        &mut self,
+        client: &Client,
+        method: &Method,
+        url: &Url,
+        accept: &'static str,
+    ) -> Result<Answer, RegistryFailure> {
         self.admitted().await?;
         let now = self.registry.clock.now();
         let authorization = self.authorization.as_ref().and_then(|authorization| authorization.header(now));
         let headers = headers(accept, authorization);
-        let answer = self.registry.client.send(method.clone(), url, headers, Bytes::new()).await?;
+        let answer = client.send(method.clone(), url, headers, Bytes::new()).await?;
         if answer.status().is_success() || answer.status() == StatusCode::NOT_FOUND {
             self.registry.note_answer(answer.headers());
         }

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use bus::{
-    Bus, BusError, Consumer, ConsumerSpec, Log, Message, Notes, Outgoing, STORED, Settlement, StoredNote, Topic,
-    Verdict,
+    ASKED, ASKED_IDS_MAX, AskedNote, Bus, BusError, Consumer, ConsumerSpec, Log, Message, Notes, Outgoing, STORED,
+    Settlement, StoredNote, Topic, Verdict,
 };
 use futures::StreamExt;
 use service::readiness::Latch;
@@ -31,6 +31,8 @@ const AWAITED_MAX: usize = 20_000;
 const FETCH_WAIT: Duration = Duration::from_secs(5);
 /// What the store has not confirmed after this time comes back from the log.
 pub const CONFIRM_WAIT: Duration = Duration::from_secs(30);
+/// A message that comes back this often although the store was asked for it says that there is none.
+const UNHEARD_ATTEMPTS: u32 = 3;
 /// How often it is looked whether the bus can be reached, while nothing is published.
 const CHECK_CYCLE: Duration = Duration::from_secs(5);
 
@@ -141,14 +143,29 @@ impl Carrying {
         if again > 0 {
             debug!(messages = again, "publishing again what the store has not confirmed");
         }
-        if sifted.held.iter().any(|message| Topic::Events.holds(&message.subject)) {
-            let waiting = CONFIRM_WAIT.as_secs();
+        // They were asked for when they came back the last time.
+        let is_unheard =
+            |message: &Message| message.attempt >= UNHEARD_ATTEMPTS && Topic::Events.holds(&message.subject);
+        if sifted.held.iter().any(is_unheard) {
+            let waiting = CONFIRM_WAIT.as_secs() * u64::from(UNHEARD_ATTEMPTS - 1);
             self.forwarder.latch.fails(STORE, format!("no events-store has confirmed anything for {waiting} s"));
         }
+        self.ask(sifted.held.iter().chain(&sifted.due).filter(|message| message.attempt > 1)).await;
         let wait_on =
             |message: Message| Settlement { token: message.token, verdict: Verdict::Retry { after: CONFIRM_WAIT } };
         self.settle(sifted.held.into_iter().map(wait_on).collect()).await;
         sifted.due
+    }
+
+    /// A confirmation may have got lost. An answer that does not come is none.
+    async fn ask(&self, messages: impl Iterator<Item = &Message>) {
+        let ids: Vec<String> = messages.map(|message| message.id.clone()).collect();
+        for ids in ids.chunks(ASKED_IDS_MAX) {
+            let note = AskedNote { ids: ids.to_vec() };
+            if let Err(error) = self.forwarder.notes.tell(ASKED, note.encode()).await {
+                debug!(error = error.chain(), "cannot ask the store");
+            }
+        }
     }
 
     /// Publishes a batch until all of it is on the bus. Repeats keep the order and their IDs: of a batch that failed in

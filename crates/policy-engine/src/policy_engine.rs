@@ -23,7 +23,7 @@ use crate::gate::Gate;
 use crate::ledger::{Ledger, LedgerError};
 use crate::progress::Board;
 use crate::schedule::{Order, Schedule};
-use crate::source::Source;
+use crate::source::{Source, secrets_of};
 use crate::syncer::Syncer;
 use crate::teller::Teller;
 use crate::{Config, FeedName, Metrics, Migrator, grpc};
@@ -92,9 +92,11 @@ impl PolicyEngine {
         let ledger = Ledger::new(database.clone(), host_id);
         let told = Arc::new(Notify::new());
         let (address, feeds) = (config.address, config.feeds.clone());
+        let secrets = Arc::new(secrets_of(&feeds));
         let sources = feeds.into_iter().map(|feed| {
             let name = feed.name.clone();
-            Source::new(feed, &config.limits, Arc::clone(&clock)).map(|source| (name, source))
+            let source = Source::new(feed, &config.limits, Arc::clone(&secrets), Arc::clone(&clock));
+            source.map(|source| (name, source))
         });
         let sources: BTreeMap<FeedName, Source> = sources.collect::<Result<_, _>>()?;
         let teller = Teller { ledger: ledger.clone(), emitter, clock: Arc::clone(&clock), woken: Arc::clone(&told) };

@@ -39,14 +39,20 @@ pub(crate) struct Source {
     pub(crate) feed: FeedConfig,
     client: Client,
     authorization: Option<HeaderValue>,
-    secrets: Secrets,
+    /// Of every feed: what one server is told, another may know.
+    secrets: Arc<Secrets>,
     clock: Arc<dyn Clock>,
 }
 
 impl Source {
     /// # Errors
     /// The HTTP client cannot be made.
-    pub(crate) fn new(feed: FeedConfig, limits: &Limits, clock: Arc<dyn Clock>) -> Result<Self, ClientError> {
+    pub(crate) fn new(
+        feed: FeedConfig,
+        limits: &Limits,
+        secrets: Arc<Secrets>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, ClientError> {
         let entry = format!("the feed `{}` in services.policy_engine.feeds", feed.name);
         let setting = |name: &str| Some(format!("`services.policy_engine.{name}`"));
         let settings = Settings {
@@ -66,16 +72,9 @@ impl Source {
             settings,
             ..ClientConfig::default()
         })?;
-        let mut secrets = Secrets::default();
-        for value in feed.url.query_values() {
-            secrets.add(&value);
-        }
-        let mut authorization = None;
-        if let Some(credentials) = &feed.credentials {
-            let (username, password) = (&credentials.username, credentials.password.expose_secret());
-            secrets.add_credentials(username, password);
-            authorization = Some(basic(username, password));
-        }
+        let credentials = feed.credentials.as_ref();
+        let authorization =
+            credentials.map(|credentials| basic(&credentials.username, credentials.password.expose_secret()));
         Ok(Self { feed, client, authorization, secrets, clock })
     }
 
@@ -122,7 +121,7 @@ impl Source {
         }
     }
 
-    /// Takes every secret of this feed out of a cause: whatever leaves goes through here.
+    /// Takes every secret of the feeds out of a cause: whatever leaves goes through here.
     pub(crate) fn cleaned(&self, cause: Cause) -> Cause {
         cause.without(&self.secrets)
     }
@@ -145,6 +144,18 @@ impl Validators {
             headers.extend(text.as_ref().and_then(|text| Some((name, HeaderValue::from_str(text).ok()?))));
         }
     }
+}
+
+/// What must not leave: passwords, and the values of queries, which may be signatures.
+pub(crate) fn secrets_of(feeds: &[FeedConfig]) -> Secrets {
+    let mut secrets = Secrets::default();
+    for feed in feeds {
+        feed.url.query_values().iter().for_each(|value| secrets.add(value));
+        if let Some(credentials) = &feed.credentials {
+            secrets.add_credentials(&credentials.username, credentials.password.expose_secret());
+        }
+    }
+    secrets
 }
 
 /// Whether the body of an answer is packed with gzip.
@@ -195,7 +206,7 @@ mod tests {
             credentials: None,
             ca_certificates: None,
         };
-        let source = Source::new(feed, &Limits::default(), Arc::new(SystemClock)).unwrap();
+        let source = Source::new(feed, &Limits::default(), Arc::default(), Arc::new(SystemClock)).unwrap();
         assert_eq!(source.url(&group, document).as_str(), expected);
     }
 

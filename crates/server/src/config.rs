@@ -1,7 +1,6 @@
 //! The configuration as a whole: joins the sections that the crates read.
 
 mod bus;
-mod later;
 mod legacy;
 
 use std::collections::BTreeMap;
@@ -124,7 +123,6 @@ impl Config {
         let mut analyzer = services.section("analyzer");
         read_url(ServiceName::Analyzer, &mut analyzer);
         let analyzer_config = analyzer::Config::read(&mut analyzer);
-        later::read_analyzer(&mut analyzer);
         analyzer.finish();
 
         legacy::ignore_services(&mut services);

@@ -20,6 +20,7 @@ pub async fn migrate(config: &Config) -> anyhow::Result<ExitCode> {
     is_changed |= bring_up_to_date::<catalog::Migrator>(&database, config).await?;
     is_changed |= bring_up_to_date::<notifier::Migrator>(&database, config).await?;
     is_changed |= bring_up_to_date::<policy_engine::Migrator>(&database, config).await?;
+    is_changed |= bring_up_to_date::<analyzer::Migrator>(&database, config).await?;
     let said = if is_changed { "was brought up to date" } else { "is up to date" };
     println!("{} {said}", config.database);
     database.close().await;

@@ -1,5 +1,5 @@
-//! What the tests start, and is not ours: real servers, and what the libraries run in that check our webhooks. Found, or
-//! installed where that can be done, or asked for.
+//! What the tests start, and is not ours: real servers, the tools that make real images, and what the libraries run in that
+//! check our webhooks. Found, or installed where that can be done, or asked for.
 
 use std::path::{Path, PathBuf};
 use std::process;
@@ -20,7 +20,7 @@ struct Needed {
     probe: &'static [&'static str],
 }
 
-const NEEDED: [Needed; 7] = [
+const NEEDED: [Needed; 10] = [
     Needed {
         program: "nats-server",
         package: "nats-server",
@@ -37,6 +37,19 @@ const NEEDED: [Needed; 7] = [
         program: "docker-registry",
         package: "docker-registry",
         elsewhere: "Distribution 2.8 or newer as `docker-registry` (`registry` in its releases), from distribution/distribution",
+        probe: &[],
+    },
+    Needed { program: "skopeo", package: "skopeo", elsewhere: "skopeo, from your distribution", probe: &[] },
+    Needed {
+        program: "debootstrap",
+        package: "debootstrap",
+        elsewhere: "debootstrap, from your distribution",
+        probe: &[],
+    },
+    Needed {
+        program: "rpmbuild",
+        package: "rpm",
+        elsewhere: "rpm 4.16 or newer with rpmbuild, from your distribution",
         probe: &[],
     },
     Needed {

@@ -82,8 +82,11 @@ const FOR_TESTS: &[&str] = &["bus", "database", "event", "fixtures", "proto"];
 /// Packages of others that are one crate's business.
 const HIDDEN: &[(&str, &[&str])] = &[
     ("async-nats", &["bus-nats"]),
-    ("sea-orm", &["bus-local", "catalog", "database", "events-store", "notifier", "policy-engine"]),
-    ("sea-orm-migration", &["bus-local", "catalog", "database", "events-store", "notifier", "policy-engine"]),
+    ("sea-orm", &["analyzer", "bus-local", "catalog", "database", "events-store", "notifier", "policy-engine"]),
+    (
+        "sea-orm-migration",
+        &["analyzer", "bus-local", "catalog", "database", "events-store", "notifier", "policy-engine"],
+    ),
     ("sqlx", &["bus-local", "database", "events-store", "notifier"]),
     ("reqwest", &["outbound"]),
     ("argon2", &["accounts"]),

@@ -17,6 +17,7 @@ mod feeds;
 mod feeds_killed;
 mod first_screen;
 mod grpc;
+mod images;
 mod killed;
 mod listing;
 mod log_ins;

@@ -26,7 +26,7 @@ async fn a_consumer_that_nobody_reads_can_be_forgotten() {
     assert_eq!(seen, [("notifier", 2, 0), ("store", 1, 1)]);
 
     assert_eq!(notifier.fetch(10, Duration::from_secs(5)).await.expect("fetched").len(), 2);
-    let waiting = tokio::spawn(async move { notifier.fetch(1, Duration::from_secs(60)).await });
+    let waiting = tokio::spawn(async move { notifier.fetch(1, Duration::from_mins(1)).await });
     assert_eq!(bus.forget("notifier").await.expect("an answer"), Forgotten::IsRead);
     waiting.abort();
     assert_eq!(bus.forget("store").await.expect("an answer"), Forgotten::Done);

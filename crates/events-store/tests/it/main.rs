@@ -6,4 +6,5 @@ mod databases;
 mod migration;
 mod model;
 mod page_walks;
+mod read_only;
 mod table;

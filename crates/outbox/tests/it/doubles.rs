@@ -171,7 +171,7 @@ pub struct FakeBus {
     answer: Mutex<Answer>,
     taken: Mutex<Vec<String>>,
     is_away: Mutex<bool>,
-    notes: Sender<Vec<u8>>,
+    notes: Sender<(String, Vec<u8>)>,
 }
 
 impl FakeBus {
@@ -219,14 +219,21 @@ impl Bus for FakeBus {
 
 #[async_trait]
 impl Notes for FakeBus {
-    async fn tell(&self, _topic: &str, note: Vec<u8>) -> Result<(), BusError> {
+    async fn tell(&self, topic: &str, note: Vec<u8>) -> Result<(), BusError> {
         // Nobody hears it at the moment.
-        let _ = self.notes.send(note);
+        let _ = self.notes.send((topic.to_owned(), note));
         Ok(())
     }
 
-    async fn hear(&self, _topic: &str) -> Result<BoxStream<'static, Vec<u8>>, BusError> {
-        let next = |mut heard: Receiver<Vec<u8>>| async move { heard.recv().await.ok().map(|note| (note, heard)) };
-        Ok(futures::stream::unfold(self.notes.subscribe(), next).boxed())
+    async fn hear(&self, topic: &str) -> Result<BoxStream<'static, Vec<u8>>, BusError> {
+        let next = |(mut heard, topic): (Receiver<(String, Vec<u8>)>, String)| async move {
+            loop {
+                let (told, note) = heard.recv().await.ok()?;
+                if told == topic {
+                    return Some((note, (heard, topic)));
+                }
+            }
+        };
+        Ok(futures::stream::unfold((self.notes.subscribe(), topic.to_owned()), next).boxed())
     }
 }

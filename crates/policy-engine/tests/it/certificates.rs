@@ -17,8 +17,6 @@ pub struct Authority {
 
 /// A certificate and its key.
 pub struct Identity {
-    pub certificate_pem: String,
-    pub key_pem: String,
     pub config: Arc<ServerConfig>,
 }
 
@@ -50,21 +48,10 @@ impl Authority {
     }
 }
 
-/// What `openssl req -x509` makes: an authority that is its own server.
-pub fn self_made(name: &str) -> (Identity, NamedTempFile) {
-    let key = KeyPair::generate().unwrap();
-    let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let certificate = params.self_signed(&key).unwrap();
-    let mut file = NamedTempFile::new().unwrap();
-    file.write_all(certificate.pem().as_bytes()).unwrap();
-    (identity(&certificate, &key), file)
-}
-
 fn identity(certificate: &rcgen::Certificate, key: &KeyPair) -> Identity {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let der = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
     let config = ServerConfig::builder().with_no_client_auth();
     let config = config.with_single_cert(vec![certificate.der().clone()], der).unwrap();
-    Identity { certificate_pem: certificate.pem(), key_pem: key.serialize_pem(), config: Arc::new(config) }
+    Identity { config: Arc::new(config) }
 }

@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use bus::EventPublisher;
 use database::{Database, DatabaseUrl};
 use emitter::Emitter;
-use event::{Clock, Event, ManualClock, Source};
+use event::{Clock, Event, ManualClock, Source, SystemClock};
 use policy_engine::{Config, Ground, Metrics, PolicyEngine};
 use prometheus_client::registry::Registry;
 use proto::policy_engine::v1::feed_service_client::FeedServiceClient;
@@ -180,13 +180,9 @@ impl Engine {
         details(&self.last(event_type))
     }
 
-    pub fn request<T>(&self, message: T) -> Request<T> {
-        as_admin(message)
-    }
-
     /// Syncs through the door, to the end.
     pub async fn sync(&self, request: SyncFeedsRequest) -> Result<(Vec<FeedGroup>, SyncSummary), Status> {
-        let mut stream = self.client.clone().sync_feeds(self.request(request)).await?.into_inner();
+        let mut stream = self.client.clone().sync_feeds(as_admin(request)).await?.into_inner();
         let mut groups = Vec::new();
         while let Some(message) = stream.message().await? {
             groups.extend(message.groups);
@@ -216,7 +212,7 @@ impl Engine {
     }
 
     pub async fn groups(&self) -> Vec<FeedGroup> {
-        let answer = self.client.clone().list_feeds(self.request(ListFeedsRequest {})).await.unwrap();
+        let answer = self.client.clone().list_feeds(as_admin(ListFeedsRequest {})).await.unwrap();
         answer.into_inner().feeds.into_iter().flat_map(|feed| feed.groups).collect()
     }
 
@@ -282,5 +278,5 @@ fn accounts(directory: &Path) -> Accounts {
     let mut document = Document::load(Some(&file), environment).unwrap();
     let config = AccountsConfig::read(document.root());
     document.finish().unwrap();
-    Accounts::open(config, directory).unwrap().0
+    Accounts::open(config, directory, Arc::new(SystemClock)).unwrap().0
 }

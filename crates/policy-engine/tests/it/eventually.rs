@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Longer than anything takes on a busy machine.
-pub const DEADLINE: Duration = Duration::from_secs(60);
+pub const DEADLINE: Duration = Duration::from_mins(1);
 
 /// Looks at `condition` until it holds.
 pub async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use proto::policy_engine::v1::SyncFeedsRequest;
+use proto::policy_engine::v1::{ListFeedsRequest, SyncFeedsRequest};
 use serde_json::json;
 use tokio::sync::Semaphore;
 use tonic::Code;
 
 use crate::databases::{Fresh, Kind, on_both};
 use crate::documents::{large_tracker, secdb};
-use crate::engine::{Engine, Settings};
+use crate::engine::{Engine, Settings, as_admin};
 use crate::eventually::eventually;
 use crate::feed_server::{FeedServer, Reaction, ok};
 
@@ -133,7 +133,7 @@ async fn an_event_is_told_once_although_the_process_dies_before_it_is(kind: Kind
     // Committed, and not told.
     let mut client = one.client();
     loop {
-        let feeds = client.list_feeds(one.request(Default::default())).await.unwrap().into_inner().feeds;
+        let feeds = client.list_feeds(as_admin(ListFeedsRequest::default())).await.unwrap().into_inner().feeds;
         if feeds[0].groups[0].records.is_some() {
             break;
         }
@@ -165,9 +165,8 @@ async fn a_sync_that_dies_anywhere_leaves_the_old_state_or_the_new_one(kind: Kin
     const NEW: u64 = 3300;
     let fresh = Fresh::new(kind);
     let records = Arc::new(AtomicUsize::new(usize::try_from(OLD).unwrap()));
-    let served = Arc::clone(&records);
-    let server =
-        FeedServer::plain(move |_| Reaction::Stream(large_tracker(served.load(Ordering::SeqCst) as u64))).await;
+    let count = Arc::clone(&records);
+    let server = FeedServer::plain(move |_| Reaction::Stream(large_tracker(count.load(Ordering::SeqCst) as u64))).await;
     let settings = Settings {
         database: Some(fresh.url.clone()),
         ..Settings::new(format!("[{{name: f, kind: debian_tracker, url: '{}/json'}}]", server.url()))
@@ -180,7 +179,7 @@ async fn a_sync_that_dies_anywhere_leaves_the_old_state_or_the_new_one(kind: Kin
     let mut state = OLD;
     for pause in [0, 5, 20, 60, 120, 200, 300, 450] {
         let client = engine.client();
-        let request = engine.request(SyncFeedsRequest::default());
+        let request = as_admin(SyncFeedsRequest::default());
         let syncing = tokio::spawn(async move { client.clone().sync_feeds(request).await.map(drop) });
         // A random moment is what is tested, nothing waits for it.
         tokio::time::sleep(Duration::from_millis(pause)).await;

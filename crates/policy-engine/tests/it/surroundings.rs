@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use fixtures::PostgresServer;
+use proto::policy_engine::v1::SyncFeedsRequest;
 use serde_json::json;
 
 use crate::documents::{large_secdb, secdb};
@@ -55,8 +56,8 @@ async fn a_full_disk_is_told_and_the_sync_works_when_there_is_room() {
         return;
     };
     let records = Arc::new(AtomicUsize::new(20_000));
-    let served = Arc::clone(&records);
-    let server = FeedServer::plain(move |_| Reaction::Stream(large_secdb(served.load(Ordering::SeqCst) as u64))).await;
+    let count = Arc::clone(&records);
+    let server = FeedServer::plain(move |_| Reaction::Stream(large_secdb(count.load(Ordering::SeqCst) as u64))).await;
     let engine = Engine::start(&Settings { spool_directory: Some(disk.0.clone()), ..settings(&server) }).await;
     engine.runs_ended(1).await;
     let details = engine.details("group_failed");
@@ -107,7 +108,7 @@ async fn a_bus_that_is_away_breaks_nothing_and_hears_everything_later() {
     let (before, now) = (engine.told().len(), engine.clock.clone());
     for _ in 0..2 {
         now.advance(std::time::Duration::from_secs(1));
-        let summary = engine.sync(Default::default()).await.unwrap().1;
+        let summary = engine.sync(SyncFeedsRequest::default()).await.unwrap().1;
         assert_eq!(summary.synced, 1);
     }
     assert_eq!(engine.told().len(), before);

@@ -12,11 +12,13 @@ use crate::engine::{Engine, PASSWORD, Settings, as_user};
 use crate::feed_server::{FeedServer, Reaction, answer, ok, path_of};
 use crate::zip::zip;
 
-/// A server that answers with the next of `reactions` when it is told to.
-async fn switchable(reactions: Vec<Box<dyn Fn(&str) -> Reaction + Send + Sync>>) -> (FeedServer, Arc<AtomicUsize>) {
+type Behaviour = Box<dyn Fn(&str) -> Reaction + Send + Sync>;
+
+/// A server that goes over to the next of `behaviours` when it is told to.
+async fn switchable(behaviours: Vec<Behaviour>) -> (FeedServer, Arc<AtomicUsize>) {
     let switch = Arc::new(AtomicUsize::new(0));
     let position = Arc::clone(&switch);
-    let server = FeedServer::plain(move |head| reactions[position.load(Ordering::SeqCst)](head)).await;
+    let server = FeedServer::plain(move |head| behaviours[position.load(Ordering::SeqCst)](head)).await;
     (server, switch)
 }
 
@@ -347,12 +349,12 @@ async fn a_drop_of_more_than_a_fifth_is_refused_unless_somebody_accepts_it() {
 
 #[tokio::test]
 async fn a_feed_that_comes_from_elsewhere_begins_anew() {
-    let server = FeedServer::plain(|head| match path_of(head).unwrap() {
-        "/a/v3.20/main.json" => answer("200 OK", &["ETag: \"v1\""], secdb(&[("a", "1"), ("b", "1"), ("c", "1")])),
-        _ => {
-            assert!(!head.contains("if-none-match"), "{head}");
-            ok(secdb(&[("a", "1")]))
+    let server = FeedServer::plain(|head| {
+        if path_of(head) == Some("/a/v3.20/main.json") {
+            return answer("200 OK", &["ETag: \"v1\""], secdb(&[("a", "1"), ("b", "1"), ("c", "1")]));
         }
+        assert!(!head.contains("if-none-match"), "{head}");
+        ok(secdb(&[("a", "1")]))
     })
     .await;
     let settings = |path: &str| feed("alpine_secdb", &format!("{}/{path}", server.url()), "v3.20/main");
