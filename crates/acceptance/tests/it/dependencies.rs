@@ -65,6 +65,7 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     ("xtask", &[]),
+    ("demo", &["outbound"]),
     // For tests.
     ("fixtures", &[]),
     ("acceptance", &[]),
