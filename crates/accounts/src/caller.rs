@@ -1,5 +1,7 @@
 //! Who is calling, and for whom.
 
+use std::time::Duration;
+
 use event::AccountName;
 
 /// Names the account to act for; admins only (contract 3.1).
@@ -38,6 +40,9 @@ pub enum Refusal {
     Unauthenticated(&'static str),
     #[error("{0}")]
     Forbidden(String),
+    /// The credentials were not looked at.
+    #[error("too many failed log-ins from your address, try again in {} s", wait.as_secs_f64().ceil())]
+    TooManyFailures { wait: Duration },
 }
 
 impl Caller {

@@ -5,10 +5,12 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use http::{HeaderMap, Request, Response};
+use http::{HeaderValue, Request, Response};
+use service::client_address::ClientAddress;
 use tonic::body::Body;
 use tonic::server::NamedService;
-use tonic::{Extensions, Status};
+use tonic::{Code, Extensions, Status};
+use tonic_types::{ErrorDetails, StatusExt};
 use tower::Service;
 
 use crate::{ACCOUNT_HEADER, Accounts, Caller, Refusal};
@@ -50,7 +52,13 @@ where
         let accounts = self.accounts.clone();
         Box::pin(async move {
             let headers = request.headers();
-            match accounts.authenticate(text(headers, "authorization"), text(headers, ACCOUNT_HEADER)).await {
+            let client = ClientAddress::of(request.extensions(), headers);
+            // Never as if it were not there: the caller would act for another account than it meant to.
+            let Ok(account) = headers.get(ACCOUNT_HEADER).map(HeaderValue::to_str).transpose() else {
+                return Ok(Status::from(unreadable_account()).into_http());
+            };
+            let authorization = headers.get("authorization").and_then(|value| value.to_str().ok());
+            match accounts.authenticate(authorization, account, &client).await {
                 Ok(caller) => {
                     request.extensions_mut().insert(caller);
                     service.call(request).await
@@ -71,10 +79,14 @@ impl From<Refusal> for Status {
         match refusal {
             Refusal::Unauthenticated(_) => Self::unauthenticated(refusal.to_string()),
             Refusal::Forbidden(_) => Self::permission_denied(refusal.to_string()),
+            Refusal::TooManyFailures { wait } => {
+                let details = ErrorDetails::with_retry_info(Some(wait));
+                Self::with_error_details(Code::ResourceExhausted, refusal.to_string(), details)
+            }
         }
     }
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok()
+fn unreadable_account() -> Refusal {
+    Refusal::Forbidden(format!("{ACCOUNT_HEADER}: expected the name of an account, got other characters than ASCII"))
 }

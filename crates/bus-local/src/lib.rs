@@ -17,15 +17,19 @@
 
 mod config;
 mod error;
+mod inspection;
 mod local_bus;
 mod local_consumer;
 mod local_notes;
 mod log_file;
 mod process_lock;
 mod progress;
+mod put_aside;
 mod shared;
 mod trim;
 mod writer;
 
 pub use config::{DEDUPE_WINDOW_MIN, LocalBusConfig};
+pub use inspection::{Inspection, Place};
 pub use local_bus::LocalBus;
+pub use put_aside::PutAside;

@@ -12,8 +12,6 @@ use database::sea_orm::sqlx::{self, ConnectOptions, Connection, SqliteConnection
 
 use crate::error::Failure;
 
-/// What is written into a file of this layout (`PRAGMA user_version`). A release that changes the tables counts it up.
-const LAYOUT: i64 = 1;
 /// Says that a file is a bus and not some other database (`PRAGMA application_id`): the ASCII text `evbs`.
 const APPLICATION: i64 = 0x6576_6273;
 /// Nobody else writes to this file; a backup or a curious operator may hold it for a moment.
@@ -24,10 +22,13 @@ const READER_WAIT: Duration = Duration::from_secs(10);
 /// The write-ahead log is cut back to this size, in bytes, when a burst has made it larger.
 const JOURNAL_BYTES: &str = "67108864";
 
+/// What made the tables, release by release: a file of layout n (`PRAGMA user_version`) has seen the first n. A step is
+/// never changed once it is released.
+///
 /// `AUTOINCREMENT`, because a position must never be used twice: a consumer would skip the second message at it.
 /// `payload` stands last, so that reading the other columns does not walk the pages of a large one.
-const TABLES: &str = "
-    CREATE TABLE message (
+const STEPS: [&str; 2] = [
+    "CREATE TABLE message (
         position INTEGER PRIMARY KEY AUTOINCREMENT,
         id TEXT NOT NULL UNIQUE,
         subject TEXT NOT NULL,
@@ -37,8 +38,19 @@ const TABLES: &str = "
     CREATE TABLE consumer (
         name TEXT NOT NULL PRIMARY KEY,
         settled_through INTEGER NOT NULL
-    ) STRICT, WITHOUT ROWID;
-";
+    ) STRICT, WITHOUT ROWID;",
+    "CREATE TABLE put_aside (
+        id TEXT NOT NULL PRIMARY KEY,
+        subject TEXT NOT NULL,
+        added_at INTEGER NOT NULL,
+        put_aside_at INTEGER NOT NULL,
+        reason TEXT NOT NULL,
+        is_wanted_again INTEGER NOT NULL DEFAULT 0,
+        payload BLOB NOT NULL
+    ) STRICT;",
+];
+/// The layout of this release.
+const LAYOUT: usize = STEPS.len();
 
 /// Where the messages lie.
 #[derive(Debug, Clone)]
@@ -47,7 +59,8 @@ pub(crate) struct LogFile {
 }
 
 impl LogFile {
-    /// Creates the tables in a new file, and refuses one that is not ours or newer than this release.
+    /// Creates the tables in a new file, adds what one of an older release lacks, and refuses one that is not ours or newer
+    /// than this release.
     ///
     /// A new file is in WAL mode, so that readers and the writer do not wait for each other, and vacuums incrementally:
     /// freed pages are given back to the disk in small steps.
@@ -66,7 +79,8 @@ impl LogFile {
         let creating = self.options().auto_vacuum(SqliteAutoVacuum::Incremental).journal_mode(SqliteJournalMode::Wal);
         let mut connection = creating.connect().await?;
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-        let layout: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *transaction).await?;
+        let layout: u32 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *transaction).await?;
+        let layout = usize::try_from(layout).unwrap_or(usize::MAX);
         let application: i64 = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *transaction).await?;
         let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema").fetch_one(&mut *transaction).await?;
         let path = self.path.display();
@@ -78,17 +92,43 @@ impl LogFile {
                 "`{path}` was written by a newer release (layout {layout}, this release knows {LAYOUT}): run that release"
             )));
         }
-        if tables == 0 {
-            sqlx::raw_sql(TABLES).execute(&mut *transaction).await?;
-            sqlx::raw_sql(sqlx::AssertSqlSafe(format!(
-                "PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {LAYOUT};"
-            )))
-            .execute(&mut *transaction)
-            .await?;
+        if layout < LAYOUT {
+            for step in &STEPS[layout..] {
+                sqlx::raw_sql(*step).execute(&mut *transaction).await?;
+            }
+            let marks = format!("PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {LAYOUT};");
+            sqlx::raw_sql(sqlx::AssertSqlSafe(marks)).execute(&mut *transaction).await?;
         }
         transaction.commit().await?;
         connection.close().await?;
         Ok(None)
+    }
+
+    /// The file as it is: none is created, and none is changed.
+    ///
+    /// # Errors
+    /// [`BusError::Misconfigured`] when there is none, or it is not one of this release.
+    pub(crate) async fn existing(path: &Path) -> Result<Self, BusError> {
+        let file = Self { path: path.to_owned() };
+        if !path.is_file() {
+            return Err(BusError::Misconfigured(format!("there is no `{}`", path.display())));
+        }
+        let marks = async {
+            let mut connection = file.connect().await?;
+            let layout: u32 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut connection).await?;
+            let application: i64 = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut connection).await?;
+            connection.close().await?;
+            Ok::<_, SqlxError>((application, usize::try_from(layout).unwrap_or(usize::MAX)))
+        };
+        match marks.await {
+            Ok((APPLICATION, LAYOUT)) => Ok(file),
+            Ok((APPLICATION, layout)) => Err(BusError::Misconfigured(format!(
+                "`{}` is of another release (layout {layout}, this release knows {LAYOUT}): start this release once",
+                path.display()
+            ))),
+            Ok(_) => Err(BusError::Misconfigured(format!("`{}` is another database, not a bus", path.display()))),
+            Err(error) => Err(file.failure(error).into()),
+        }
     }
 
     /// A connection that may write.

@@ -101,6 +101,17 @@ impl Progress {
         self.unsettled.remove(&position);
     }
 
+    /// Whether the message at `position` was settled.
+    pub(crate) fn is_settled(&self, position: i64) -> bool {
+        position <= self.delivered_through && !self.unsettled.contains_key(&position)
+    }
+
+    /// How many messages up to `newest` are not settled; those of topics that it does not read count until it comes by.
+    pub(crate) fn behind(&self, newest: i64) -> u64 {
+        let new = u64::try_from(newest - self.delivered_through).unwrap_or_default();
+        new + self.unsettled.len() as u64
+    }
+
     /// Everything up to here is settled.
     pub(crate) fn settled_through(&self) -> i64 {
         self.unsettled.keys().next().map_or(self.delivered_through, |position| position - 1)

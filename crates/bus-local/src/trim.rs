@@ -1,5 +1,7 @@
 //! Deleting what nobody needs, a chunk at a time.
 
+use std::time::Duration;
+
 use database::sea_orm::SqlxError;
 use database::sea_orm::sqlx::{self, SqliteConnection};
 use event::Timestamp;
@@ -14,11 +16,15 @@ const SPARE_PAGES: i64 = 4096;
 /// Deletes the oldest messages that every consumer has settled and whose IDs need not be known any more, or gives freed
 /// pages back. With no consumers nothing is deleted: somebody may come for it.
 ///
+/// A message from the future was added before the clock was set back. It goes at once, because to wait for its time could
+/// mean to wait for years; that its ID is forgotten early costs a repeat at most.
+///
 /// Returns whether there is more to do.
 pub(crate) async fn trim(
     connection: &mut SqliteConnection,
     settled_by_all: Option<i64>,
-    known_until: Timestamp,
+    now: Timestamp,
+    dedupe_window: Duration,
 ) -> Result<bool, SqlxError> {
     if let Some(settled_by_all) = settled_by_all {
         let oldest: Vec<(i64, i64)> =
@@ -27,8 +33,9 @@ pub(crate) async fn trim(
                 .bind(TRIM_MESSAGES_MAX)
                 .fetch_all(&mut *connection)
                 .await?;
-        let is_old = |&&(_, added_at): &&(i64, i64)| added_at < known_until.as_micros();
-        if let Some((position, _)) = oldest.iter().take_while(is_old).last() {
+        let known_since = now.minus(dedupe_window).as_micros();
+        let may_go = |&&(_, added_at): &&(i64, i64)| added_at < known_since || added_at > now.as_micros();
+        if let Some((position, _)) = oldest.iter().take_while(may_go).last() {
             sqlx::query("DELETE FROM message WHERE position <= ?1").bind(position).execute(connection).await?;
             return Ok(true);
         }

@@ -20,9 +20,12 @@ mod nats_consumer;
 mod notes;
 mod publishing;
 mod pull;
+mod readers;
 mod refusal;
 mod room;
+mod settings;
 mod stream;
 
 pub use config::{NatsConfig, StreamConfig, TlsConfig};
 pub use nats_bus::NatsBus;
+pub use readers::{Forgotten, StreamReader};

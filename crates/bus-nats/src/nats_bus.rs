@@ -45,6 +45,10 @@ impl NatsBus {
 }
 
 impl NatsBus {
+    pub(crate) fn stream(&self) -> &EventStream {
+        &self.stream
+    }
+
     pub(crate) fn link(&self) -> &Link {
         &self.stream.link
     }
@@ -56,7 +60,7 @@ impl Bus for NatsBus {
         let _turn = self.turns.acquire().await.expect("never closed");
         match self.stream.ensure().await {
             Ok(standing) => Publishing::run(&self.stream, &self.room, standing.connect, outgoing).await,
-            Err(error) => outgoing.iter().map(|message| message.check().and_then(|()| Err(copy(&error)))).collect(),
+            Err(error) => outgoing.iter().map(|message| message.check().and_then(|()| Err(error.copy()))).collect(),
         }
     }
 
@@ -66,15 +70,5 @@ impl Bus for NatsBus {
 
     async fn check(&self) -> Result<(), BusError> {
         self.stream.check().await
-    }
-}
-
-/// The same error for another message.
-fn copy(error: &BusError) -> BusError {
-    match error {
-        BusError::Unavailable(source) => BusError::unavailable(source.to_string()),
-        BusError::Full(text) => BusError::Full(text.clone()),
-        BusError::Refused(text) => BusError::Refused(text.clone()),
-        BusError::Misconfigured(text) => BusError::Misconfigured(text.clone()),
     }
 }

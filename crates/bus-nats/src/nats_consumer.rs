@@ -17,7 +17,8 @@ use tokio::time::{Instant, sleep};
 use crate::link::ANSWER_WAIT;
 use crate::pull::{End, pull};
 use crate::refusal::refusal;
-use crate::stream::{EventStream, Standing, subjects_of};
+use crate::settings::subjects_of;
+use crate::stream::{EventStream, Standing};
 
 /// Shortest life of a request for messages; a shorter one may be over before it arrives.
 const PULL_MIN: Duration = Duration::from_millis(10);

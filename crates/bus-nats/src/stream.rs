@@ -6,14 +6,14 @@ use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::context::{
     Context, CreateStreamError, CreateStreamErrorKind, GetStreamError, GetStreamErrorKind, RequestError,
 };
-use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
-use bus::{BusError, Topic};
+use bus::BusError;
 use tokio::sync::Mutex;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::StreamConfig;
 use crate::link::Link;
 use crate::refusal::{refusal, unanswered};
+use crate::settings;
 
 /// The stream that holds the messages of every topic.
 pub(crate) struct EventStream {
@@ -83,71 +83,26 @@ impl EventStream {
             Err(error) if is_missing(&error) => return self.create().await.map(|()| true),
             Err(error) => return Err(self.get_error(&error)),
         };
-        self.compare_lasting(&found)?;
-        let wanted = self.wanted(&found);
+        let name = &self.config.name;
+        if let Some(refusal) = settings::refusal(&found) {
+            return Err(BusError::Misconfigured(self.link.describe(&format!("the stream `{name}` has {refusal}"))));
+        }
+        for remark in settings::remarks(&found) {
+            warn!(stream = name, "the stream has {remark}");
+        }
+        let wanted = settings::wanted(&self.config, &found);
         if wanted == found {
             return Ok(false);
         }
-        info!(stream = self.config.name, "bringing the stream to the configured settings");
+        let changes = settings::changes(&found, &wanted).join(", ");
+        warn!(stream = name, changes, "the stream has other settings than those configured, changing them");
         self.context.update_stream(wanted).await.map(|_| false).map_err(|error| self.create_error(&error))
     }
 
     async fn create(&self) -> Result<(), BusError> {
         info!(stream = self.config.name, "creating the stream");
-        let config = self.wanted(&Config {
-            name: self.config.name.clone(),
-            max_messages: -1,
-            max_consumers: -1,
-            storage: StorageType::File,
-            retention: RetentionPolicy::Limits,
-            description: Some("Events of the event log, and the work that follows them.".to_owned()),
-            ..Config::default()
-        });
+        let config = settings::of_new_stream(&self.config);
         self.context.create_stream(config).await.map(drop).map_err(|error| self.create_error(&error))
-    }
-
-    /// `found` with our settings; what we do not care for stays, because an operator may have chosen it.
-    fn wanted(&self, found: &Config) -> Config {
-        let mut wanted = found.clone();
-        for subject in Topic::ALL.map(subjects_of) {
-            if !wanted.subjects.contains(&subject) {
-                wanted.subjects.push(subject);
-            }
-        }
-        wanted.num_replicas = self.config.replicas;
-        wanted.max_age = self.config.max_age.unwrap_or_default();
-        wanted.max_bytes = i64::try_from(self.config.max_bytes).expect("checked with the configuration");
-        wanted.duplicate_window = self.config.duplicate_window;
-        // Nothing is dropped in silence: at a bound, new messages are refused; and there is no bound by subject, which
-        // would drop the oldest all the same.
-        wanted.discard = DiscardPolicy::New;
-        wanted.max_messages_per_subject = -1;
-        wanted.no_ack = false;
-        wanted
-    }
-
-    /// What JetStream cannot change in a stream that exists.
-    fn compare_lasting(&self, found: &Config) -> Result<(), BusError> {
-        let name = &self.config.name;
-        let refuse = |setting: &str, expected: &str, found: String| {
-            Err(BusError::Misconfigured(self.link.describe(&format!(
-                "the stream `{name}` has {setting} {found}, expected {expected}: remove the stream, or configure another \
-                 name"
-            ))))
-        };
-        if found.storage != StorageType::File {
-            return refuse("storage", "file", format!("{:?}", found.storage).to_lowercase());
-        }
-        if found.retention != RetentionPolicy::Limits {
-            return refuse("retention", "limits", format!("{:?}", found.retention).to_lowercase());
-        }
-        if found.mirror.is_some() {
-            return refuse("a mirror", "none", "configured".to_owned());
-        }
-        if found.sealed {
-            return refuse("sealed", "false", "true".to_owned());
-        }
-        Ok(())
     }
 
     fn create_error(&self, error: &CreateStreamError) -> BusError {
@@ -180,11 +135,6 @@ impl EventStream {
             None => self.link.unavailable(&format!("{what}: {error}")),
         }
     }
-}
-
-/// Every subject of `topic`.
-pub(crate) fn subjects_of(topic: Topic) -> String {
-    format!("{}.>", topic.prefix())
 }
 
 fn is_missing(error: &GetStreamError) -> bool {

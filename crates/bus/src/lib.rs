@@ -12,13 +12,15 @@ mod analysis_job;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod event_bus;
+mod log;
 mod notes;
 mod seam;
 mod subject;
 
 pub use analysis_job::{AnalysisJob, AnalysisJobError, AnalysisJobPublisher};
 pub use event_bus::{EventConsumer, EventMessage, EventPublisher, Fetched, Unreadable};
-pub use notes::{Notes, STORED, StoredNote};
+pub use log::{ConsumerFill, Fill, Log};
+pub use notes::{ASKED, ASKED_IDS_MAX, AskedNote, Notes, STORED, StoredNote};
 pub use seam::{
     Bus, BusError, Consumer, ConsumerSpec, MESSAGE_ID_BYTES_MAX, Message, Outgoing, PAYLOAD_BYTES_MAX, Receipt,
     SUBJECT_BYTES_MAX, Settlement, Token, Verdict,

@@ -9,6 +9,13 @@ use crate::BusError;
 /// The topic on which a service tells what it has taken over from the bus for good: a [`StoredNote`].
 pub const STORED: &str = "stored";
 
+/// The topic on which an outbox asks for messages that nobody has confirmed in time: an [`AskedNote`]. Whoever has them
+/// tells so on [`STORED`].
+pub const ASKED: &str = "asked";
+
+/// Most IDs in one [`AskedNote`].
+pub const ASKED_IDS_MAX: usize = 500;
+
 /// Messages that are safe with whoever consumes them, so that an outbox may forget them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredNote {
@@ -37,6 +44,26 @@ impl StoredNote {
     }
 }
 
+/// Messages that an outbox has waited for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AskedNote {
+    /// IDs of the messages, at most [`ASKED_IDS_MAX`].
+    pub ids: Vec<String>,
+}
+
+impl AskedNote {
+    /// The IDs, one a line.
+    pub fn encode(&self) -> Vec<u8> {
+        self.ids.join("\n").into_bytes()
+    }
+
+    /// `None` for a note that is none of ours.
+    pub fn decode(note: &[u8]) -> Option<Self> {
+        let ids: Vec<String> = std::str::from_utf8(note).ok()?.lines().map(str::to_owned).collect();
+        (ids.len() <= ASKED_IDS_MAX).then_some(Self { ids })
+    }
+}
+
 /// A bus that carries notes beside its messages. A note reaches everyone who hears its topic, at most once; it is not
 /// kept, and may be lost. So it may only say what its hearer finds out in another way as well.
 #[async_trait]
@@ -61,5 +88,10 @@ mod tests {
         }
         assert_eq!(StoredNote::decode(b"a\nb"), None);
         assert_eq!(StoredNote::decode(b""), None);
+        for ids in [vec![], vec!["a".to_owned(), "b".to_owned()]] {
+            let note = AskedNote { ids };
+            assert_eq!(AskedNote::decode(&note.encode()), Some(note));
+        }
+        assert_eq!(AskedNote::decode("a\n".repeat(ASKED_IDS_MAX + 1).as_bytes()), None);
     }
 }

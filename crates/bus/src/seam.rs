@@ -173,6 +173,17 @@ impl BusError {
         Self::Unavailable(source.into())
     }
 
+    /// The same error for another message.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        match self {
+            Self::Unavailable(source) => Self::unavailable(source.to_string()),
+            Self::Full(text) => Self::Full(text.clone()),
+            Self::Refused(text) => Self::Refused(text.clone()),
+            Self::Misconfigured(text) => Self::Misconfigured(text.clone()),
+        }
+    }
+
     /// Whether the same call may succeed later without anybody's doing.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable(_) | Self::Full(_))

@@ -23,6 +23,11 @@ impl Topic {
         }
     }
 
+    /// The topic of a message with this subject.
+    pub fn of(subject: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|topic| topic.holds(subject))
+    }
+
     /// Whether `subject` belongs to this topic.
     pub fn holds(self, subject: &str) -> bool {
         subject.strip_prefix(self.prefix()).is_some_and(|rest| rest.starts_with('.'))

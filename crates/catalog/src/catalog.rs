@@ -1,22 +1,31 @@
-//! The service: one watch per repository.
+//! The service as a whole: bind, run, drain.
 
-use std::collections::BTreeMap;
-use std::hash::{BuildHasher, RandomState};
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
+use accounts::{Accounts, Authenticated};
+use bus::{AnalysisJobPublisher, Bus};
+use database::{Database, DatabaseError};
 use emitter::Emitter;
 use event::Clock;
-use oci_registry::{Registry, RegistryName, Session};
-use outbound::ClientError;
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use proto::catalog::v1::repository_service_server::{RepositoryServiceServer, SERVICE_NAME};
+use service::door::{DoorError, TlsConfig};
+use service::grpc::{GrpcDoor, GrpcServer};
+use service::readiness::Readiness;
+use service::retry::Waits;
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, info, info_span, warn};
+use tracing::{info, warn};
 
-use crate::recurrence::Recurrence;
-use crate::watch::{Surroundings, Watch};
-use crate::{Config, Metrics, RepositoryConfig, StatusBoard};
+use crate::gate::Gate;
+use crate::grpc;
+use crate::notification_door::{self, NotificationDoor};
+use crate::patrol::Surroundings;
+use crate::registries::Registries;
+use crate::roster::Roster;
+use crate::tables::Tables;
+use crate::teller::Teller;
+use crate::watcher::Watcher;
+use crate::{Config, Metrics, Migrator};
 
 /// The name of this service where a process is told which to run.
 pub const SERVICE: &str = "catalog";
@@ -24,89 +33,153 @@ pub const SERVICE: &str = "catalog";
 /// Most listings at the same time.
 pub const LISTINGS_AT_ONCE_MAX: usize = 16;
 
-/// The first listings are spread over this time for each repository, and over one cycle at most: a restart must not
-/// ask everything of everybody at once, and a single repository must not keep its reader waiting.
-const START_SPREAD_PER_REPOSITORY: Duration = Duration::from_millis(250);
+/// What the catalog stands on.
+pub struct Ground {
+    /// Where it keeps what it watches and has seen.
+    pub database: Database,
+    /// Where it leaves jobs: a log on this machine, like that of the emitter.
+    pub log: Arc<dyn Bus>,
+    pub emitter: Emitter,
+    pub clock: Arc<dyn Clock>,
+    pub accounts: Accounts,
+    pub readiness: Readiness,
+}
 
+/// Why the catalog cannot do its work at all.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    #[error(transparent)]
+    Door(#[from] DoorError),
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
+
+/// The catalog, holding its port.
 pub struct Catalog {
-    interval: Duration,
-    watches: Vec<Watch>,
-    board: StatusBoard,
+    config: Config,
+    database: Database,
+    clock: Arc<dyn Clock>,
+    door: GrpcDoor,
+    gate: Gate,
+    watcher: Watcher,
+    teller: Teller,
+    roster: Roster,
 }
 
 impl Catalog {
+    /// Takes the port. Nothing else needs to be there yet.
+    ///
     /// # Errors
-    /// An HTTP client cannot be made.
-    pub fn new(config: Config, emitter: Emitter, clock: Arc<dyn Clock>, metrics: Metrics) -> Result<Self, ClientError> {
+    /// A port that cannot be had.
+    pub async fn bind(
+        config: Config,
+        tls: Option<&TlsConfig>,
+        ground: Ground,
+        metrics: Metrics,
+    ) -> Result<Self, CatalogError> {
+        let Ground { database, log, emitter, clock, accounts, readiness } = ground;
+        let gate = Gate::new(readiness.clone());
+        let roster = Roster::default();
+        let registries =
+            Arc::new(Registries::new(config.registries.clone(), config.request_timeout, Arc::clone(&clock)));
+        let surroundings =
+            Surroundings::new(&config, emitter.clone(), Arc::clone(&clock), metrics.clone(), gate.clone());
+        let jobs = AnalysisJobPublisher::new(log);
+        let teller = Teller { gate: gate.clone(), emitter, jobs, wake: Arc::clone(&surroundings.tell) };
+        let (watcher, handle) = Watcher::new(roster.clone(), Arc::clone(&registries), surroundings);
+
+        let service = grpc::Service {
+            gate: gate.clone(),
+            roster: roster.clone(),
+            watcher: handle,
+            registries,
+            clock: Arc::clone(&clock),
+        };
+        let mut server = GrpcServer::new(proto::FILE_DESCRIPTOR_SET);
+        server.routes().add_service(Authenticated::new(RepositoryServiceServer::new(service), accounts.clone()));
+        server.follow(SERVICE_NAME, SERVICE);
+        let notifications =
+            NotificationDoor { roster: roster.clone(), accounts, token: config.notification_token.clone(), metrics };
+        server.also(notification_door::router(notifications));
+        let door = GrpcDoor::open(config.address, tls, server, readiness).await?;
+        Ok(Self { config, database, clock, door, gate, watcher, teller, roster })
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.door.address()
+    }
+
+    /// How each watch is doing; goes on showing it while the catalog runs.
+    pub fn roster(&self) -> Roster {
+        self.roster.clone()
+    }
+
+    /// Until told to stop. `migrate`: brings its tables up to date first. Watches whether its database is there or not.
+    ///
+    /// # Errors
+    /// What can never work without a change of the configuration.
+    pub async fn run(self, migrate: bool, stop: CancellationToken) -> Result<(), CatalogError> {
+        let Self { config, database, clock, door, gate, watcher, teller, roster: _ } = self;
         for warning in config.warnings() {
             warn!("{warning}");
         }
-        let mut registries: BTreeMap<RegistryName, Arc<Registry>> = BTreeMap::new();
-        for name in config.repositories.iter().map(|repository| repository.name().registry()) {
-            if !registries.contains_key(name) {
-                let registry =
-                    Registry::new(name.clone(), config.registry(name), config.request_timeout, Arc::clone(&clock))?;
-                registries.insert(name.clone(), Arc::new(registry));
+        let stop = stop.child_token();
+        let _stopped = stop.clone().drop_guard();
+        let configured = config.watches();
+        let preparing = async {
+            let tables = Tables::new(database.clone());
+            let prepared = prepare(&database, &tables, &config, migrate, &*clock, &gate, &stop).await;
+            match prepared {
+                Ok(true) => gate.open(tables),
+                Ok(false) => {}
+                // A schema that does not fit ends the others, too.
+                Err(_) => stop.cancel(),
             }
-        }
-        let board = StatusBoard::new(&config.repositories);
-        let turns = Arc::new(Semaphore::new(LISTINGS_AT_ONCE_MAX));
-        let surroundings = Surroundings { emitter, clock, metrics, board: board.clone(), turns };
-        let watch = |(index, repository): (usize, RepositoryConfig)| Watch {
-            session: Session::new(Arc::clone(&registries[repository.name().registry()]), repository.repository),
-            account: repository.account,
-            index,
-            recurrence: Recurrence::new(config.reminder_interval),
-            surroundings: surroundings.clone(),
+            prepared.map(drop)
         };
-        let watches = config.repositories.into_iter().enumerate().map(watch).collect();
-        Ok(Self { interval: config.repo_watcher, watches, board })
+        let working = async { tokio::join!(watcher.run(configured, stop.clone()), teller.run(stop.clone())) };
+        let (prepared, _, ()) = tokio::join!(preparing, working, door.serve(stop.clone()));
+        Ok(prepared?)
     }
+}
 
-    /// How each repository is doing; goes on showing it while the catalog runs.
-    pub fn status(&self) -> StatusBoard {
-        self.board.clone()
-    }
-
-    /// Watches until `stop` says so. Nothing is lost by stopping: a listing that is given up is made again.
-    ///
-    /// # Panics
-    /// When a watch panics, so that the process ends and does not go on half blind.
-    pub async fn run(self, stop: CancellationToken) {
-        let repositories = self.watches.len();
-        info!(repositories, interval_s = self.interval.as_secs(), "watching {repositories} repositories");
-        let count = u32::try_from(repositories).unwrap_or(u32::MAX);
-        let spread = START_SPREAD_PER_REPOSITORY.saturating_mul(count).min(self.interval);
-        let mut tasks = JoinSet::new();
-        for watch in self.watches {
-            let span = info_span!("watch", repository = %watch.session.repository.name);
-            let delay = spread.mul_f64(random_fraction());
-            tasks.spawn(watch.run(delay, self.interval, stop.clone()).instrument(span));
-        }
-        while let Some(ended) = tasks.join_next().await {
-            if let Some(panic) = ended.err().and_then(|error| error.try_into_panic().ok()) {
-                std::panic::resume_unwind(panic);
+/// Makes the tables and puts the configured watches into them, however long the database is away. Returns whether that
+/// was done before it was told to stop.
+///
+/// # Errors
+/// What can never work: a schema of a newer release, or tables that were tampered with.
+async fn prepare(
+    database: &Database,
+    tables: &Tables,
+    config: &Config,
+    migrate: bool,
+    clock: &dyn Clock,
+    gate: &Gate,
+    stop: &CancellationToken,
+) -> Result<bool, DatabaseError> {
+    let mut waits = Waits::default();
+    loop {
+        let prepared = async {
+            if migrate {
+                database.migrate::<Migrator>().await?;
+            } else if !database.is_migrated::<Migrator>().await? {
+                return Ok(false);
             }
+            tables.reconcile(&config.watches(), clock.now()).await?;
+            Ok(true)
+        };
+        match prepared.await {
+            Ok(true) => {
+                gate.works();
+                info!("the database is ready");
+                return Ok(true);
+            }
+            Ok(false) => gate.waits_for("its schema is not up to date, run `anchore-events migrate`"),
+            Err(error) if DatabaseError::is_transient(&error) => gate.fails(&error),
+            Err(error) => return Err(error),
         }
-        // With nothing to watch there is still a service, which ends when it is told to.
-        stop.cancelled().await;
-    }
-}
-
-/// From 0 to 1. Every hasher of the standard library begins with a random key, which is chance enough for a delay.
-fn random_fraction() -> f64 {
-    let random = u32::try_from(RandomState::new().hash_one(0) >> 32).expect("half of a 64-bit number");
-    f64::from(random) / f64::from(u32::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_random_fraction_is_within_a_cycle_and_varies() {
-        let fractions: Vec<f64> = (0..100).map(|_| random_fraction()).collect();
-        assert!(fractions.iter().all(|fraction| (0.0..=1.0).contains(fraction)), "{fractions:?}");
-        assert!(fractions.iter().any(|fraction| *fraction < 0.5) && fractions.iter().any(|fraction| *fraction > 0.5));
+        if waits.pause(stop).await {
+            return Ok(false);
+        }
     }
 }

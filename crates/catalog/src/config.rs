@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use event::AccountName;
-use oci_registry::{RegistryConfig, RegistryName, Repository, RepositoryName, read_registries};
+use oci_registry::{ImageReference, RegistryConfig, read_registries};
+use secrecy::SecretString;
 use service::config::Section;
 use service::door::ListenAddress;
+
+use crate::{Watch, WatchKey};
 
 /// The port unless another is configured (design 3.2).
 const PORT: u16 = 8231;
@@ -20,28 +22,16 @@ pub struct Config {
     pub address: ListenAddress,
     /// How often the tags of a repository are listed.
     pub repo_watcher: Duration,
-    /// How often the digests behind watched tags are looked up; for later work.
+    /// How often the digests behind watched tags are looked up.
     pub image_watcher: Duration,
     /// After how long a failure that lasts becomes an event again.
     pub reminder_interval: Duration,
     /// How long one request to a registry may take.
     pub request_timeout: Duration,
-    pub repositories: Vec<RepositoryConfig>,
+    pub repositories: Vec<Watch>,
     pub registries: Vec<RegistryConfig>,
-}
-
-/// A repository to watch.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RepositoryConfig {
-    pub repository: Repository,
-    /// Who owns the events about it.
-    pub account: AccountName,
-}
-
-impl RepositoryConfig {
-    pub fn name(&self) -> &RepositoryName {
-        &self.repository.name
-    }
+    /// What a registry shows that tells what was pushed to it.
+    pub notification_token: Option<SecretString>,
 }
 
 impl Config {
@@ -74,7 +64,13 @@ impl Config {
             request_timeout: section.span("request_timeout", 30 * SECOND, SECOND..=600 * SECOND),
             repositories: read_repositories(section),
             registries: read_registries(section),
+            notification_token: read_notifications(section),
         }
+    }
+
+    /// What is watched from the start.
+    pub(crate) fn watches(&self) -> Vec<Watch> {
+        self.repositories.clone()
     }
 
     /// What is allowed and still not likely to be meant.
@@ -82,52 +78,49 @@ impl Config {
         let mut warnings = Vec::new();
         for registry in &self.registries {
             let name = &registry.registry;
-            let mut repositories = self.repositories.iter().filter(|repository| repository.name().registry() == name);
-            if repositories.clone().next().is_none() {
-                warnings.push(format!("services.catalog.registries: no repository of `{name}` is watched"));
-            }
-            let plain = repositories.find(|repository| repository.repository.insecure && !name.is_loopback());
-            if let (Some(repository), true) = (plain, registry.credentials.is_some()) {
+            let mut repositories = self.repositories.iter().filter(|watch| watch.key.repository.registry() == name);
+            let plain = repositories.find(|watch| watch.insecure && !name.is_loopback());
+            if let (Some(watch), true) = (plain, registry.credentials.is_some()) {
                 warnings.push(format!(
                     "services.catalog.repositories: `{}` is insecure, so the password for `{name}` travels unencrypted",
-                    repository.name()
+                    watch.key
                 ));
             }
         }
         warnings
     }
-
-    /// What is configured for a registry beside its name.
-    pub(crate) fn registry(&self, name: &RegistryName) -> Option<&RegistryConfig> {
-        self.registries.iter().find(|registry| registry.registry == *name)
-    }
 }
 
-fn read_repositories(section: &mut Section) -> Vec<RepositoryConfig> {
-    let mut repositories: Vec<RepositoryConfig> = Vec::new();
+fn read_repositories(section: &mut Section) -> Vec<Watch> {
+    let mut repositories: Vec<Watch> = Vec::new();
     for mut item in section.sections("repositories") {
         let is_named = item.has("name");
-        let name: Option<RepositoryName> = item.parse("name");
+        let name: Option<ImageReference> = item.parse("name");
         let account = item.parse_or("account", "admin".parse().expect("`admin` is an account name"));
         let insecure = item.flag("insecure", false);
-        if let Some(name) = name {
-            let repository = RepositoryConfig { repository: Repository { name, insecure }, account };
-            let is_same =
-                |other: &&RepositoryConfig| (other.name(), &other.account) == (repository.name(), &repository.account);
-            if let Some(other) = repositories.iter().find(is_same) {
-                item.refuse(
-                    "name",
-                    format!("`{}` is watched for the account `{}` already", other.name(), other.account),
-                );
+        if let Some(ImageReference { repository, tag, digest }) = name {
+            let key = WatchKey { account, repository, tag };
+            if digest.is_some() {
+                item.refuse("name", format!("`{key}` with a digest, which never changes, expected it without"));
+            } else if repositories.iter().any(|other| other.key == key) {
+                item.refuse("name", format!("`{key}` is watched for the account `{}` already", key.account));
             } else {
-                repositories.push(repository);
+                repositories.push(Watch { key, insecure, is_configured: true });
             }
         } else if !is_named {
-            item.refuse("name", "missing, expected a repository such as `docker.io/library/alpine`");
+            item.refuse("name", "missing, expected a repository such as `docker.io/library/alpine`, or a tag of one");
         }
         item.finish();
     }
     repositories
+}
+
+/// `notifications: {token_env, token_file}`.
+fn read_notifications(section: &mut Section) -> Option<SecretString> {
+    let mut notifications = section.section("notifications");
+    let token = notifications.secret_elsewhere("token_env", "token_file");
+    notifications.finish();
+    token
 }
 
 #[cfg(test)]
@@ -180,23 +173,26 @@ services:
     repositories:
       - {name: 'registry.example.com:5000/team/app', account: alice, insecure: true}
       - {name: alpine}
+      - {name: 'alpine:3.20'}
     registries:
-      - {registry: 'Registry.example.com:5000', username: u, password_env: PASS, ca_file: null}
+      - {registry: 'Registry.example.com:5000', username: u, password_env: PASS, ca_file: null, requests_per_minute: 7}
+    notifications: {token_env: PASS}
 ";
         let (config, ignored) = read(yaml).unwrap();
         assert_eq!(config.repo_watcher, 300 * SECOND);
         let seen: Vec<_> = config
             .repositories
             .iter()
-            .map(|r| (r.name().to_string(), r.account.to_string(), r.repository.insecure))
+            .map(|watch| (watch.key.to_string(), watch.key.account.to_string(), watch.insecure))
             .collect();
-        assert_eq!(
-            seen,
-            [
-                ("registry.example.com:5000/team/app".to_owned(), "alice".to_owned(), true),
-                ("docker.io/library/alpine".to_owned(), "admin".to_owned(), false)
-            ]
-        );
+        let expected = [
+            ("registry.example.com:5000/team/app", "alice", true),
+            ("docker.io/library/alpine", "admin", false),
+            ("docker.io/library/alpine:3.20", "admin", false),
+        ];
+        assert_eq!(seen, expected.map(|(name, account, insecure)| (name.to_owned(), account.to_owned(), insecure)));
+        assert_eq!(config.registries[0].requests_per_minute.map(u16::from), Some(7));
+        assert!(config.notification_token.is_some());
         assert_eq!(config.registries[0].registry.as_str(), "registry.example.com:5000");
         assert!(config.registries[0].credentials.is_some());
         assert!(ignored.contains(&"services.catalog.cycle_timers.notifications".to_owned()), "{ignored:?}");
@@ -215,7 +211,7 @@ services:
   catalog:
     cycle_timers: {repo_watchr: 60, image_watcher: 0}
     repositories:
-      - {name: 'alpine:3.20'}
+      - {name: 'alpine:3.20/x'}
       - {name: docker.io/a/b}
       - {name: a/b, account: admin}
       - {name: a/b, account: alice}
@@ -235,10 +231,11 @@ services:
             "services.catalog.cycle_timers.image_watcher: expected seconds or a duration such as `30s`, from 1s to 30d, \
              got `0`",
             "services.catalog.cycle_timers.repo_watchr: unknown key, did you mean `repo_watcher`?",
-            "services.catalog.repositories[0].name: `alpine:3.20` names the tag `3.20`, expected the repository without \
-             a tag: `alpine`",
+            "services.catalog.repositories[0].name: `alpine:3.20/x` is at no registry: `alpine:3.20` is no registry, \
+             expected host and port without `https://`, such as `registry.example.com:5000`",
             "services.catalog.repositories[2].name: `docker.io/a/b` is watched for the account `admin` already",
-            "services.catalog.repositories[4].name: missing, expected a repository such as `docker.io/library/alpine`",
+            "services.catalog.repositories[4].name: missing, expected a repository such as `docker.io/library/alpine`, or \
+             a tag of one",
             "services.catalog.repositories[5].acount: unknown key, did you mean `account`?",
             "services.catalog.registries[0].registry: `https://r.example` is no registry, expected host and port without \
              `https://`, such as `registry.example.com:5000`",
@@ -254,11 +251,5 @@ services:
             "services.catalog.registries[6].registry: missing, expected a registry such as `registry.example.com:5000`",
         ];
         assert_eq!(problems.lines().collect::<Vec<_>>(), expected);
-    }
-
-    #[test]
-    fn an_entry_that_nothing_uses_is_a_warning() {
-        let (config, _) = read("services: {catalog: {registries: [{registry: r.example}]}}").unwrap();
-        assert_eq!(config.warnings(), ["services.catalog.registries: no repository of `r.example` is watched"]);
     }
 }

@@ -80,6 +80,11 @@ impl Cause {
         self.code
     }
 
+    /// A member of the evidence, as it was given: not yet redacted, nor bounded.
+    pub fn evidence(&self, name: &str) -> Option<&Value> {
+        self.evidence.iter().find(|(known, _)| known == name).map(|(_, value)| value)
+    }
+
     pub fn retryable(&self) -> bool {
         self.retryable.unwrap_or(self.code.retryable())
     }

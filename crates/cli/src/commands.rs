@@ -3,4 +3,5 @@
 pub mod completions;
 pub mod event;
 pub mod feeds;
+pub mod image;
 pub mod webhook;

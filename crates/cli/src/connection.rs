@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use proto::analyzer::v1::image_service_client::ImageServiceClient;
 use proto::events::v1::event_service_client::EventServiceClient;
 use proto::notifier::v1::notifier_service_client::NotifierServiceClient;
 use proto::policy_engine::v1::feed_service_client::FeedServiceClient;
@@ -28,6 +29,7 @@ pub struct Connection<'a> {
     pub client: EventServiceClient<Channel>,
     pub notifier: NotifierServiceClient<Channel>,
     pub feeds: FeedServiceClient<Channel>,
+    pub images: ImageServiceClient<Channel>,
     settings: &'a Settings,
     authority: String,
     authorization: MetadataValue<Ascii>,
@@ -70,8 +72,9 @@ impl<'a> Connection<'a> {
         });
         let feeds = FeedServiceClient::new(channel.clone()).max_decoding_message_size(ANSWER_BYTES_MAX);
         let notifier = NotifierServiceClient::new(channel.clone()).max_decoding_message_size(ANSWER_BYTES_MAX);
+        let images = ImageServiceClient::new(channel.clone()).max_decoding_message_size(ANSWER_BYTES_MAX);
         let client = EventServiceClient::new(channel).max_decoding_message_size(ANSWER_BYTES_MAX);
-        Ok(Self { client, notifier, feeds, settings, authority, authorization: basic(settings), account })
+        Ok(Self { client, notifier, feeds, images, settings, authority, authorization: basic(settings), account })
     }
 
     /// A request with our credentials.

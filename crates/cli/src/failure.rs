@@ -82,7 +82,7 @@ impl Failure {
 
     fn text(&self) -> String {
         match self {
-            Self::Usage(message) => format!("Error: {message}\n"),
+            Self::Usage(message) => format!("Error: {message}\n\n"),
             Self::Inaccessible { cause, .. } => format!("Error: {self}\n{cause}\n\n"),
             Self::Refused { code, fields, .. } => {
                 let lines: Vec<String> =
@@ -106,8 +106,11 @@ impl Failure {
                 (Some(meaning(*code).0), fields)
             }
         };
-        let mut members =
-            vec![("detail".to_owned(), Json::Object(detail)), ("message".to_owned(), text(&self.to_string()))];
+        let mut members = vec![("message".to_owned(), text(&self.to_string()))];
+        // As old clients print it: without a server's answer there is the message alone.
+        if http_code.is_some() || !detail.is_empty() {
+            members.push(("detail".to_owned(), Json::Object(detail)));
+        }
         members.extend(http_code.map(|code| ("httpcode".to_owned(), Json::Number(code.to_string()))));
         Json::Object(members).sorted()
     }

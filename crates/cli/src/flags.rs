@@ -9,6 +9,7 @@ use clap_complete::Shell;
 
 use crate::commands::event::EventCommand;
 use crate::commands::feeds::FeedsCommand;
+use crate::commands::image::ImageCommand;
 use crate::commands::webhook::WebhookCommand;
 use crate::failure::Failure;
 use crate::output::Format;
@@ -46,6 +47,12 @@ pub enum Command {
         #[command(subcommand)]
         command: Box<WebhookCommand>,
     },
+    /// Image operations: queue one for analysis, list them.
+    #[command(arg_required_else_help = true)]
+    Image {
+        #[command(subcommand)]
+        command: Box<ImageCommand>,
+    },
     /// Print a completion script for a shell, such as `source <(anchore-cli completions bash)`.
     Completions { shell: Shell },
 }
@@ -55,7 +62,7 @@ impl Command {
     pub fn keeps_stdout_for_data(&self) -> bool {
         match self {
             Self::Event { command } => command.keeps_stdout_for_data(),
-            Self::Feeds { .. } | Self::Webhook { .. } | Self::Completions { .. } => false,
+            Self::Feeds { .. } | Self::Image { .. } | Self::Webhook { .. } | Self::Completions { .. } => false,
         }
     }
 }

@@ -40,6 +40,9 @@ async fn main() -> ExitCode {
         (Command::Webhook { command }, Ok(settings)) => {
             (commands::webhook::run(command, &settings).await, settings.format)
         }
+        (Command::Image { command }, Ok(settings)) => {
+            (commands::image::run(command, global.insecure, &settings).await, settings.format)
+        }
     };
     outcome.unwrap_or_else(|failure| failure.report(format, command.keeps_stdout_for_data(), global.debug))
 }

@@ -9,5 +9,5 @@ mod published;
 mod record;
 
 pub use notification::{NotificationBody, QueueEntry};
-pub use published::parse_published;
+pub use published::{Published, parse_published};
 pub use record::{EventBody, Record};

@@ -58,7 +58,7 @@ struct Payload {
     #[serde(rename = "notificationId")]
     notification_id: Uuid,
     generated_uuid: String,
-    created_at: String,
+    created_at: Option<String>,
     event: EventBody,
 }
 

@@ -3,12 +3,45 @@
 
 use event::{AccountName, Details, Event, EventDraft, Json, Source, Violation, Violations};
 
-/// Reads one event from JSON. `publisher` owns it where it names no account; an event without `generated_uuid` gets a
-/// new ID. The form is checked strictly: an unknown key is a violation, so that nothing is dropped in silence.
+/// An event as somebody sent it to be published, read but not checked.
+#[derive(Debug)]
+pub struct Published {
+    draft: EventDraft,
+    violations: Violations,
+}
+
+/// Reads one event from JSON and checks it. `publisher` owns it where it names no account; an event without
+/// `generated_uuid` gets a new ID. The form is checked strictly: an unknown key is a violation, so that nothing is
+/// dropped in silence.
 ///
 /// # Errors
 /// Every wrong field, by its path in the contract's JSON: `resource.user_id`.
 pub fn parse_published(text: &str, publisher: &AccountName) -> Result<Event, Violations> {
+    Published::read(text)?.check(publisher)
+}
+
+impl Published {
+    /// # Errors
+    /// A text that is no JSON object.
+    pub fn read(text: &str) -> Result<Self, Violations> {
+        read(text)
+    }
+
+    /// Whether the event says itself who owns it.
+    pub fn names_account(&self) -> bool {
+        self.draft.account.is_some()
+    }
+
+    /// The event, if every field is right; see [`parse_published`].
+    ///
+    /// # Errors
+    /// Every wrong field, by its path in the contract's JSON.
+    pub fn check(self, publisher: &AccountName) -> Result<Event, Violations> {
+        self.draft.check(publisher, in_vocabulary(self.violations)).map_err(in_contract)
+    }
+}
+
+fn read(text: &str) -> Result<Published, Violations> {
     let json = Json::parse(text).map_err(|error| Violation::new("event", error))?;
     let mut violations = Violations::default();
     let Json::Object(mut members) = json else {
@@ -26,15 +59,10 @@ pub fn parse_published(text: &str, publisher: &AccountName) -> Result<Event, Vio
         };
         members = inner;
     }
-    read_event(members, id.as_deref(), publisher, violations)
+    Ok(read_event(members, id.as_deref(), violations))
 }
 
-fn read_event(
-    members: Vec<(String, Json)>,
-    id: Option<&str>,
-    publisher: &AccountName,
-    mut violations: Violations,
-) -> Result<Event, Violations> {
+fn read_event(members: Vec<(String, Json)>, id: Option<&str>, mut violations: Violations) -> Published {
     let mut body = Object { path: "", members, violations: &mut violations };
     let own_id = body.text("generated_uuid");
     let event_type = body.text("type").unwrap_or_default();
@@ -78,7 +106,7 @@ fn read_event(
         source: source_read,
         occurred_at: timestamp.and_then(|at| violations.note("timestamp", at.parse())),
     };
-    draft.check(publisher, in_vocabulary(violations)).map_err(in_contract)
+    Published { draft, violations }
 }
 
 /// The fields that the contract calls otherwise than the vocabulary.

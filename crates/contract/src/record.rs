@@ -1,12 +1,12 @@
 //! The stored record (contract 1.1).
 
-use event::{Json, StoredEvent};
+use event::{Event, Json, StoredEvent};
 use serde::Serialize;
 
 /// A stored event as every read returns it. Keys come in alphabetical order, as the old clients print them.
 #[derive(Debug, Serialize)]
 pub struct Record {
-    pub(crate) created_at: String,
+    pub(crate) created_at: Option<String>,
     pub event: EventBody,
     pub(crate) generated_uuid: String,
 }
@@ -40,8 +40,15 @@ struct SourceBody {
 
 impl From<StoredEvent> for Record {
     fn from(StoredEvent { event, stored_at }: StoredEvent) -> Self {
+        Self { created_at: Some(stored_at.to_string()), ..Self::not_stored_yet(event) }
+    }
+}
+
+impl Record {
+    /// An event that is durable and will be stored: its `created_at` is null.
+    pub fn not_stored_yet(event: Event) -> Self {
         Self {
-            created_at: stored_at.to_string(),
+            created_at: None,
             generated_uuid: event.id.to_string(),
             event: EventBody {
                 details: event.details.tree(),

@@ -6,8 +6,8 @@ use sea_orm::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sea_orm::sqlx::{ConnectOptions, Connection, SqliteConnection};
 use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode, SqlxError, SqlxPostgresConnector,
-    SqlxSqliteConnector, TransactionOptions, TransactionTrait,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode, SqlxError,
+    SqlxPostgresConnector, SqlxSqliteConnector, Statement, TransactionOptions, TransactionTrait,
 };
 
 use crate::error::is_pool_timeout;
@@ -44,6 +44,11 @@ async fn is_out_of_transactions(connection: &mut SqliteConnection) -> Result<boo
     // A rollback that was left to the connection is done before it answers.
     connection.ping().await?;
     Ok(!connection.is_in_transaction())
+}
+
+/// `host:port`.
+fn address(server: &PgConnectOptions) -> String {
+    format!("{}:{}", server.get_host(), server.get_port())
 }
 
 impl Database {
@@ -111,18 +116,29 @@ impl Database {
         matches!(self.writer.get_database_backend(), sea_orm::DbBackend::Sqlite)
     }
 
-    /// Whether the database answers now.
+    /// Whether the database answers now, and a server takes changes: a standby, or one that an operator has set so, is
+    /// read-only.
     pub async fn check(&self) -> Result<(), DatabaseError> {
-        match self.reader.ping().await {
-            Ok(()) => Ok(()),
-            Err(error) => Err(self.explain(error).await),
+        if let Err(error) = self.reader.ping().await {
+            return Err(self.explain(error).await);
         }
+        let Some(server) = &self.server else { return Ok(()) };
+        let asked = Statement::from_string(self.reader.get_database_backend(), "SHOW transaction_read_only");
+        let answer = match self.reader.query_one_raw(asked).await {
+            Ok(answer) => answer,
+            Err(error) => return Err(self.explain(error).await),
+        };
+        let is_read_only = answer.is_some_and(|row| row.try_get_by_index::<String>(0).is_ok_and(|word| word == "on"));
+        if is_read_only {
+            return Err(DatabaseError::Unreachable { address: address(server), reason: "it is read-only".to_owned() });
+        }
+        Ok(())
     }
 
     /// A pool only says that its time is over; one connection of our own says why.
     async fn explain(&self, error: DbErr) -> DatabaseError {
         let (true, Some(server)) = (is_pool_timeout(&error), &self.server) else { return error.into() };
-        let address = format!("{}:{}", server.get_host(), server.get_port());
+        let address = address(server);
         let reason = match tokio::time::timeout(EXPLAIN_TIMEOUT, server.connect()).await {
             Ok(Ok(connection)) => {
                 // It can be reached by now, or all connections are in use.

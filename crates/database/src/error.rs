@@ -8,7 +8,7 @@ pub enum DatabaseError {
     /// Passes without a change of ours: the server is away or busy, the disk is full. Try again later.
     #[error("the database cannot be used now")]
     Unavailable(#[source] DbErr),
-    /// Passes like [`Self::Unavailable`]: no connection is to be had, for this reason.
+    /// Passes like [`Self::Unavailable`]: no connection is to be had, or none that may write, for this reason.
     #[error("the database cannot be used now: {address}: {reason}")]
     Unreachable { address: String, reason: String },
     /// Never passes: a newer release of this program has changed the tables.

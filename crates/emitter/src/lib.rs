@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use bus::{BusError, EventPublisher};
 use event::{
-    AccountName, Clock, DETAILS_BYTES_MAX, Details, EventDraft, EventId, EventKind, Source, Timestamp, Violation,
-    Violations,
+    AccountName, Clock, DETAILS_BYTES_MAX, Details, Event, EventDraft, EventId, EventKind, Source, Timestamp,
+    Violation, Violations,
 };
 use tracing::debug;
 
@@ -61,6 +61,21 @@ impl Emitter {
     /// Emits what happened at `occurred_at` under an ID that the producer has made and kept, together with the work that
     /// the event tells of. Emitting it again, as after a crash, is harmless.
     pub async fn emit_as(&self, id: EventId, occurred_at: Timestamp, notice: Notice) -> Result<EventId, EmitError> {
+        let event = self.prepare_as(id, occurred_at, notice)?;
+        self.publish(&event).await?;
+        Ok(event.id)
+    }
+
+    /// The event that [`Self::emit`] would publish, for a producer that keeps it together with what it is about and
+    /// publishes it afterwards.
+    ///
+    /// # Errors
+    /// [`EmitError::Invalid`].
+    pub fn prepare(&self, notice: Notice) -> Result<Event, EmitError> {
+        self.prepare_as(EventId::generate(), self.clock.now(), notice)
+    }
+
+    fn prepare_as(&self, id: EventId, occurred_at: Timestamp, notice: Notice) -> Result<Event, EmitError> {
         let mut found = Violations::default();
         let details_bytes = notice.details.as_json().len();
         if details_bytes > DETAILS_BYTES_MAX {
@@ -79,12 +94,19 @@ impl Emitter {
             source: self.source.clone(),
             occurred_at: Some(occurred_at),
         };
-        let event = draft.check(&notice.account, found).map_err(EmitError::Invalid)?;
-        let results = self.publisher.publish(std::slice::from_ref(&event)).await;
+        draft.check(&notice.account, found).map_err(EmitError::Invalid)
+    }
+
+    /// Returns once a prepared event is durable. Publishing it again is harmless.
+    ///
+    /// # Errors
+    /// [`EmitError::NotPublished`].
+    pub async fn publish(&self, event: &Event) -> Result<(), EmitError> {
+        let results = self.publisher.publish(std::slice::from_ref(event)).await;
         let result = results.into_iter().next().unwrap_or_else(|| Err(BusError::unavailable("the bus gave no answer")));
         result.map_err(EmitError::NotPublished)?;
         debug!(event.id = %event.id, event.type = event.event_type, event.level = %event.level, "emitted an event");
-        Ok(event.id)
+        Ok(())
     }
 }
 
@@ -104,7 +126,7 @@ mod tests {
 
     use async_trait::async_trait;
     use bus::{Bus, Consumer, ConsumerSpec, Outgoing, Receipt};
-    use event::{Event, ManualClock};
+    use event::ManualClock;
 
     use super::*;
 

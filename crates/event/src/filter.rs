@@ -39,7 +39,7 @@ impl FilterDraft {
     /// The filter over the events of `account`; `found` are the violations an edge has met while it read the draft.
     ///
     /// # Errors
-    /// `found`, if there are any, and `since` not earlier than `before`, which selects nothing.
+    /// `found`, if there are any; `since` not earlier than `before`, or a text with U+0000, which select nothing.
     pub fn check(self, account: AccountName, found: Violations) -> Result<Filter, Violations> {
         let mut violations = found;
         if let (Some(since), Some(before)) = (self.since, self.before)
@@ -47,6 +47,15 @@ impl FilterDraft {
         {
             let problem = format!("`{since}` is not earlier than `before`, which is `{before}`");
             violations.0.push(Violation::new("since", problem));
+        }
+        let texts = [
+            ("service", &self.service),
+            ("host_id", &self.host_id),
+            ("resource_type", &self.resource_type),
+            ("resource_id", &self.resource_id),
+        ];
+        for (field, _) in texts.iter().filter(|(_, text)| text.as_ref().is_some_and(|text| text.contains('\0'))) {
+            violations.0.push(Violation::new(*field, "contains the character U+0000, which no event has"));
         }
         violations.into_result()?;
         let given = |text: Option<String>| text.filter(|text| !text.is_empty());

@@ -81,7 +81,12 @@ fn decode(purpose: Purpose, token: &str, filter: &Filter) -> Result<Vec<u8>, Tok
 
 /// Binds `content` to the filter and the account.
 fn check(content: &[u8], filter: &Filter) -> [u8; CHECK_BYTES] {
-    let mut digest = Sha256::new().chain_update(content);
+    *digest(content, filter).first_chunk().expect("32 bytes hold 8")
+}
+
+/// Tells apart `content` and the filter, with its account, from every other pair.
+pub fn digest(content: &[u8], filter: &Filter) -> [u8; 32] {
+    let mut digest = Sha256::new().chain_update((content.len() as u64).to_be_bytes()).chain_update(content);
     let time = |time: Option<Timestamp>| time.map(|time| time.to_string());
     let parts = [
         Some(filter.account.to_string()),
@@ -100,8 +105,7 @@ fn check(content: &[u8], filter: &Filter) -> [u8; CHECK_BYTES] {
         digest.update(length.to_be_bytes());
         digest.update(part.unwrap_or_default());
     }
-    let digest: [u8; 32] = digest.finalize().into();
-    *digest.first_chunk().expect("32 bytes hold 8")
+    digest.finalize().into()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use database::{Database, DatabaseError};
 use event::Timestamp;
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{DbErr, EntityTrait, QueryOrder, QuerySelect, Set};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set};
 
 use crate::EventsTable;
 use crate::entity::dead_letters;
@@ -49,11 +49,13 @@ impl DeadLetters {
     pub async fn put_aside(&self, letter: DeadLetter) -> Result<bool, DatabaseError> {
         let mut reason = letter.reason;
         reason.truncate(reason.floor_char_boundary(REASON_BYTES_MAX));
+        // PostgreSQL has no room for a NUL in a text, and another program may publish what it likes.
+        let text = |text: String| text.replace('\0', " ");
         let row = dead_letters::ActiveModel {
-            id: Set(letter.id),
+            id: Set(text(letter.id)),
             put_aside_at: Set(letter.put_aside_at.as_micros()),
-            subject: Set(letter.subject),
-            reason: Set(reason.replace('\0', " ")),
+            subject: Set(text(letter.subject)),
+            reason: Set(text(reason)),
             payload: Set(letter.payload),
         };
         let transaction = self.database.begin_write().await?;
@@ -62,6 +64,13 @@ impl DeadLetters {
             dead_letters::Entity::insert_many([row]).on_conflict(known).exec_without_returning(&transaction).await?;
         transaction.commit().await?;
         Ok(inserted > 0)
+    }
+
+    /// Those of `ids` that are put aside.
+    pub async fn known(&self, ids: &[String]) -> Result<Vec<String>, DatabaseError> {
+        let rows = dead_letters::Entity::find().select_only().column(dead_letters::Column::Id);
+        let rows = rows.filter(dead_letters::Column::Id.is_in(ids)).into_tuple::<String>();
+        Ok(rows.all(self.database.reader()).await?)
     }
 
     /// The oldest dead letters first, at most 1000.

@@ -72,6 +72,31 @@ pub mod dead_letters {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
+pub mod page_walks {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "page_walks")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        pub list: Uuid,
+        pub client: Uuid,
+        pub below_position: i64,
+        pub next_page: i64,
+        pub page_occurred_at: Option<i64>,
+        pub page_id: Option<Uuid>,
+        pub next_occurred_at: i64,
+        pub next_id: Uuid,
+        pub touched_at: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
 pub mod event_positions {
     use sea_orm::entity::prelude::*;
 

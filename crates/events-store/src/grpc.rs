@@ -14,6 +14,8 @@ use tonic::{Extensions, Request, Response, Status, Streaming};
 use crate::cursor::Cursor;
 use crate::gate::Gate;
 use crate::metrics::Metrics;
+use crate::numbered_page::NumberedPage;
+use crate::page_walks::Walker;
 use crate::publish::Publishing;
 use crate::purge::{self, Purge};
 use crate::status::{bad_field, bad_fields, database_status, no_such_event};
@@ -72,7 +74,7 @@ impl EventService for Service {
         let caller = writer_of(request.extensions())?;
         let publishing = Publishing::new(&self.publisher, &caller, &self.metrics);
         let ids = publishing.run(request.into_inner()).await?;
-        Ok(Response::new(v1::PublishEventsResponse { ids }))
+        Ok(Response::new(v1::PublishEventsResponse { ids, account: caller.account.to_string() }))
     }
 
     async fn delete_event(
@@ -88,6 +90,29 @@ impl EventService for Service {
         }
         self.metrics.deleted.inc();
         Ok(Response::new(v1::DeleteEventResponse {}))
+    }
+
+    type ListPageStream = Pin<Box<dyn Stream<Item = Result<v1::ListPageResponse, Status>> + Send>>;
+
+    async fn list_page(&self, request: Request<v1::ListPageRequest>) -> Result<Response<Self::ListPageStream>, Status> {
+        let caller = caller_of(request.extensions())?;
+        let request = request.into_inner();
+        let page_size = page_size(request.page_size)?;
+        if request.page < 1 {
+            return Err(bad_field("page", format!("{}, expected a number from 1", request.page)));
+        }
+        let filter = filter(request.filter, &caller)?;
+        let table = self.gate.table()?.clone();
+        let page = NumberedPage {
+            walks: table.page_walks(),
+            table,
+            clock: Arc::clone(&self.clock),
+            walker: Walker::new(caller.user.as_str(), &filter, page_size, &request.program, &request.client),
+            filter,
+            page: request.page,
+            page_size,
+        };
+        Ok(Response::new(Box::pin(page.into_stream().await?)))
     }
 
     type PurgeEventsStream = Pin<Box<dyn Stream<Item = Result<v1::PurgeEventsResponse, Status>> + Send>>;

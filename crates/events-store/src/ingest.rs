@@ -21,6 +21,8 @@ use crate::{DeadLetter, EventsTable};
 /// Conditions of the service's readiness.
 pub const BUS: &str = "bus";
 pub const DATABASE: &str = "database";
+/// What arrives can be stored: a database may answer, and take nothing.
+pub const TABLE: &str = "table";
 
 /// The store's place in the stream; every replica shares it.
 const CONSUMER: &str = "events-store";
@@ -103,13 +105,10 @@ impl Ingest {
         stop: &CancellationToken,
     ) -> Result<(), BusError> {
         for Unreadable { message, reason } in fetched.unreadable {
-            let (id, token) = (message.id.clone(), message.token.clone());
+            let token = message.token.clone();
             let letter = self.letter(message.id, message.subject, crate::error::chain(&reason), message.payload);
-            if self.patiently(stop, || self.put_aside.put(letter.clone())).await.is_none() {
-                return Ok(());
-            }
-            self.confirm([id]).await;
-            consumer.settle([token], Verdict::Reject).await?;
+            let Some(verdict) = self.set_aside(letter, stop).await else { return Ok(()) };
+            consumer.settle([token], verdict).await?;
         }
         if fetched.events.is_empty() {
             return Ok(());
@@ -139,7 +138,10 @@ impl Ingest {
         for EventMessage { event, attempt, token } in messages {
             let verdict = match self.patiently(stop, || self.append(std::slice::from_ref(&event))).await {
                 None => return Ok(()),
-                Some(Ok(())) => Verdict::Ack,
+                Some(Ok(())) => {
+                    self.confirm([event.id.to_string()]).await;
+                    Verdict::Ack
+                }
                 Some(Err(error)) if attempt < REFUSED_ATTEMPTS_MAX => {
                     let reason = error.chain();
                     error!(event.id = %event.id, attempt, error = reason, "the database refused an event; trying again");
@@ -148,18 +150,28 @@ impl Ingest {
                 Some(Err(error)) => {
                     let (id, subject) = (event.id.to_string(), bus::event_subject(&event));
                     let letter = self.letter(id, subject, error.chain(), proto::encode_payload(&event));
-                    if self.patiently(stop, || self.put_aside.put(letter.clone())).await.is_none() {
-                        return Ok(());
-                    }
-                    Verdict::Reject
+                    let Some(verdict) = self.set_aside(letter, stop).await else { return Ok(()) };
+                    verdict
                 }
             };
-            if !matches!(verdict, Verdict::Retry { .. }) {
-                self.confirm([event.id.to_string()]).await;
-            }
             consumer.settle([token], verdict).await?;
         }
         Ok(())
+    }
+
+    /// Puts a message aside that can never be stored, however long the database is away. `None` when told to stop.
+    async fn set_aside(&self, letter: DeadLetter, stop: &CancellationToken) -> Option<Verdict> {
+        match self.patiently(stop, || self.put_aside.put(letter.clone())).await? {
+            Ok(()) => {
+                self.confirm([letter.id]).await;
+                Some(Verdict::Reject)
+            }
+            // Not even that: then it stays where it is.
+            Err(error) => {
+                error!(message.id = letter.id, error = error.chain(), "cannot put a message aside; trying again");
+                Some(Verdict::Retry { after: REFUSED_RETRY })
+            }
+        }
     }
 
     /// Tells what is committed. A note that is lost costs a repeat, so its failure is no news.
@@ -183,13 +195,13 @@ impl Ingest {
         loop {
             match attempt().await {
                 Err(error) if error.is_transient() => {
-                    self.latch.fails(DATABASE, error.chain());
+                    self.latch.fails(TABLE, error.chain());
                     if waits.pause(stop).await {
                         return None;
                     }
                 }
                 said => {
-                    self.latch.holds(DATABASE);
+                    self.latch.holds(TABLE);
                     return Some(said);
                 }
             }

@@ -5,6 +5,7 @@
 //!
 //! In reading order: [`ingest`] takes events from the bus, [`table`] keeps them, [`grpc`] answers.
 
+mod answering;
 mod config;
 mod cursor;
 mod dead_letters;
@@ -15,6 +16,8 @@ mod grpc;
 mod ingest;
 mod metrics;
 mod migrations;
+mod numbered_page;
+mod page_walks;
 mod publish;
 mod purge;
 mod put_aside;
@@ -30,5 +33,6 @@ pub use dead_letters::{DeadLetter, DeadLetters, Retried};
 pub use error::StoreError;
 pub use metrics::Metrics;
 pub use migrations::Migrator;
+pub use page_walks::{PageWalks, Start, Walker};
 pub use store::{EventsStore, Ground, SERVICE};
 pub use table::{EventsTable, PurgedBatch};

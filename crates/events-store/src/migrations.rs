@@ -6,6 +6,7 @@ use sea_orm_migration::{MigrationTrait, MigratorTrait, async_trait};
 
 mod m0001_create_events;
 mod m0002_create_dead_letters;
+mod m0003_create_page_walks;
 
 /// Brings the store's tables up to date.
 pub struct Migrator;
@@ -13,7 +14,11 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_create_events::Migration), Box::new(m0002_create_dead_letters::Migration)]
+        vec![
+            Box::new(m0001_create_events::Migration),
+            Box::new(m0002_create_dead_letters::Migration),
+            Box::new(m0003_create_page_walks::Migration),
+        ]
     }
 
     /// A table of its own, because other services may keep theirs in the same database.

@@ -22,7 +22,7 @@ const SAMPLE_EVENTS: u64 = 10;
 /// What a purge would delete.
 pub async fn preview(table: &EventsTable, filter: &Filter, below_position: i64) -> Result<PurgePreview, DatabaseError> {
     let count = table.count(filter, below_position).await?;
-    let sample = table.newest(filter, below_position, SAMPLE_EVENTS).await?;
+    let sample = table.list_below(filter, below_position, None, SAMPLE_EVENTS).await?;
     let oldest = table.oldest(filter, below_position).await?;
     Ok(PurgePreview {
         count: i64::try_from(count).expect("a table has fewer than 2^63 rows"),

@@ -1,4 +1,4 @@
-//! Deleting what is older than the configured age, and forgetting old deletions.
+//! Deleting what is older than the configured age, and forgetting old deletions and walks.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,13 +6,15 @@ use std::time::Duration;
 use database::DatabaseError;
 use event::Clock;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::EventsTable;
 use crate::metrics::Metrics;
 
-/// How often to look.
+/// How often to look for old events and deletions.
 const CYCLE: Duration = Duration::from_mins(10);
+/// How often to look for walks that have rested.
+const WALKS_CYCLE: Duration = Duration::from_mins(1);
 /// Events deleted in one transaction.
 const BATCH_EVENTS: u64 = 1000;
 /// How long a deletion is remembered: longer than any bus or outbox holds a message.
@@ -29,8 +31,23 @@ pub struct Retention {
 impl Retention {
     /// Until told to stop. A failure is logged and tried again in the next cycle.
     pub async fn run(self, stop: CancellationToken) {
+        tokio::join!(self.delete_events(&stop), self.forget_walks(&stop));
+    }
+
+    async fn forget_walks(&self, stop: &CancellationToken) {
+        let walks = self.table.page_walks();
+        while tokio::time::timeout(WALKS_CYCLE, stop.cancelled()).await.is_err() {
+            match walks.forget(self.clock.now()).await {
+                Ok(0) => {}
+                Ok(count) => debug!(walks = count, "forgot walks over numbered pages"),
+                Err(error) => debug!(error = error.chain(), "could not forget walks, trying again in the next cycle"),
+            }
+        }
+    }
+
+    async fn delete_events(&self, stop: &CancellationToken) {
         loop {
-            if let Err(error) = self.cycle(&stop).await {
+            if let Err(error) = self.cycle(stop).await {
                 warn!(error = error.chain(), "could not delete old events, trying again in the next cycle");
             }
             if tokio::time::timeout(CYCLE, stop.cancelled()).await.is_ok() {

@@ -16,6 +16,7 @@ use service::readiness::{Latch, Readiness};
 use tokio_util::sync::CancellationToken;
 use tonic::codec::CompressionEncoding;
 
+use crate::answering::Answering;
 use crate::gate::Gate;
 use crate::ingest::{BUS, DATABASE, Ingest, prepare};
 use crate::metrics::Metrics;
@@ -114,14 +115,21 @@ impl EventsStore {
                 metrics,
                 batch_events_max: config.batch_events_max,
             };
+            let answering = Answering {
+                table: ingest.table.clone(),
+                letters: ingest.put_aside.letters.clone(),
+                notes: Arc::clone(&ingest.notes),
+                clock: Arc::clone(&ingest.clock),
+            };
             let watch = watch_database(&ground.database, &latch, stop.clone());
-            let (ingested, (), ()) = tokio::join!(
+            let (ingested, (), (), ()) = tokio::join!(
                 async {
                     let result = ingest.run(stop.clone()).await;
                     stop.cancel();
                     result
                 },
                 retention.run(stop.clone()),
+                answering.run(stop.clone()),
                 watch
             );
             ingested.map_err(StoreError::from)

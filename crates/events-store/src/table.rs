@@ -10,6 +10,7 @@ use sea_orm::{
 
 use crate::cursor::Cursor;
 use crate::entity::{deleted_events, event_positions, events, row, stored_event};
+use crate::page_walks::PageWalks;
 use crate::selection::{after, newest_first, select};
 
 /// Rows in one INSERT. SQLite is at its fastest around here, and both databases bound the values of a statement
@@ -30,9 +31,21 @@ pub struct PurgedBatch {
     pub next: Option<Cursor>,
 }
 
+/// Where counting off events has led.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Skipped {
+    To(Option<Cursor>),
+    BeyondTheEnd,
+}
+
 impl EventsTable {
     pub fn new(database: Database) -> Self {
         Self { database }
+    }
+
+    /// The walks over numbered pages of these events.
+    pub fn page_walks(&self) -> PageWalks {
+        PageWalks::new(self.database.clone())
     }
 
     /// Inserts `events` in one transaction, in their order. Those already stored, and those that were deleted before,
@@ -52,6 +65,18 @@ impl EventsTable {
         appended -= take_out_deleted(&transaction, events).await?;
         transaction.commit().await?;
         Ok(appended)
+    }
+
+    /// Those of `ids` that are done with: stored, or deleted after they were.
+    pub async fn known(&self, ids: &[EventId]) -> Result<Vec<EventId>, DatabaseError> {
+        let ids = || ids.iter().map(|id| id.as_uuid());
+        let stored = events::Entity::find().select_only().column(events::Column::Id);
+        let stored = stored.filter(events::Column::Id.is_in(ids())).into_tuple::<uuid::Uuid>();
+        let deleted = deleted_events::Entity::find().filter(deleted_events::Column::Id.is_in(ids()));
+        let mut known: Vec<EventId> =
+            stored.all(self.database.reader()).await?.into_iter().map(EventId::from).collect();
+        known.extend(deleted.all(self.database.reader()).await?.into_iter().map(|row| EventId::from(row.id)));
+        Ok(known)
     }
 
     pub async fn get(&self, account: &AccountName, id: EventId) -> Result<Option<StoredEvent>, DatabaseError> {
@@ -86,12 +111,39 @@ impl EventsTable {
         Ok(matching.filter(events::Column::Position.lt(below_position)).count(self.database.reader()).await?)
     }
 
-    /// The newest `limit` of the events that match and are below `position`, newest first.
-    pub async fn newest(&self, filter: &Filter, below: i64, limit: u64) -> Result<Vec<StoredEvent>, DatabaseError> {
-        let matching = events::Entity::find().filter(select(filter, self.database.is_sqlite()));
-        let matching = matching.filter(events::Column::Position.lt(below));
-        let rows = newest_first(matching).limit(limit).all(self.database.reader()).await?;
+    /// Up to `limit` of the events after `cursor` that match and are below `position`, newest first.
+    pub async fn list_below(
+        &self,
+        filter: &Filter,
+        below_position: i64,
+        cursor: Option<Cursor>,
+        limit: u64,
+    ) -> Result<Vec<StoredEvent>, DatabaseError> {
+        let matching = events::Entity::find()
+            .filter(select(filter, self.database.is_sqlite()))
+            .filter(events::Column::Position.lt(below_position));
+        let rows = after(newest_first(matching), cursor).limit(limit).all(self.database.reader()).await?;
         rows.into_iter().map(stored_event).collect()
+    }
+
+    /// The place after the newest `count` events that match; `None` is the beginning of the list. The database counts along an index, so this costs more the deeper it is.
+    pub async fn skip(&self, filter: &Filter, count: u64) -> Result<Skipped, DatabaseError> {
+        let Some(offset) = count.checked_sub(1) else { return Ok(Skipped::To(None)) };
+        // More than the databases count to.
+        let Ok(_) = i64::try_from(offset) else { return Ok(Skipped::BeyondTheEnd) };
+        let matching = events::Entity::find().filter(select(filter, self.database.is_sqlite()));
+        let place = newest_first(matching)
+            .select_only()
+            .columns([events::Column::Id, events::Column::OccurredAt])
+            .offset(offset)
+            .limit(1)
+            .into_model::<Place>()
+            .one(self.database.reader())
+            .await?;
+        match place {
+            Some(place) => Ok(Skipped::To(Some(place.cursor()?))),
+            None => Ok(Skipped::BeyondTheEnd),
+        }
     }
 
     /// The oldest of the events that match and are below `position`.

@@ -3,11 +3,12 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::{Request, State};
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router};
-use http::StatusCode;
+use axum::response::Response;
+use proto::events::v1::event_service_client::EventServiceClient;
+use proto::events::v1::event_service_server::SERVICE_NAME as EVENTS;
+use service::client_address::CLIENT_HEADER;
 use service::door::{Door, DoorError, TlsConfig};
 use service::grpc::{GrpcHealth, GrpcServer};
 use service::readiness::{Latch, Readiness};
@@ -15,7 +16,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
+use crate::caller::client_header;
 use crate::pass_on::{called_service, is_grpc, pass_on, unknown};
+use crate::rest::{self, Rest};
 use crate::{Config, Peer};
 
 /// The name of this service where a process is told which to run.
@@ -41,11 +44,17 @@ pub struct Gateway {
     readiness: Readiness,
 }
 
+/// For gRPC calls.
 #[derive(Clone)]
 struct Passage {
     peers: Arc<[Peer]>,
     own: Router,
-    readiness: Readiness,
+}
+
+impl Passage {
+    fn router(self) -> Router {
+        Router::new().fallback(answer).with_state(self)
+    }
 }
 
 impl Gateway {
@@ -68,8 +77,12 @@ impl Gateway {
         let needed = peers.iter().filter(|peer| peer.is_needed);
         let conditions: Vec<&'static str> = needed.map(|peer| peer.service).collect();
         let latch = readiness.service(SERVICE, &conditions);
-        let passage = Passage { peers: peers.clone().into(), own, readiness: readiness.clone() };
-        let router = Router::new().route("/health", get(show_health)).fallback(answer).with_state(passage);
+        let passage = Passage { peers: peers.clone().into(), own };
+        let rest = peers
+            .iter()
+            .find(|peer| peer.answers.contains(&EVENTS))
+            .map(|peer| Rest { events: EventServiceClient::new(peer.channel()), readiness: readiness.clone() });
+        let router = rest.map(rest::router).unwrap_or_default().fallback_service(passage.router());
         Ok(Self { door, router, peers, health, latch, readiness })
     }
 
@@ -89,34 +102,21 @@ impl Gateway {
     }
 }
 
-/// gRPC calls go to whoever answers them; of anything else there is nothing here yet.
-async fn answer(State(passage): State<Passage>, request: Request) -> Response {
+/// gRPC calls go to whoever answers them; anything else is no route.
+async fn answer(State(passage): State<Passage>, mut request: Request) -> Response {
     if !is_grpc(&request) {
-        return no_such_route(&request);
+        return rest::no_such_route(&request);
     }
     let service = called_service(&request);
     if OWN_SERVICES.contains(&service) {
         return passage.own.oneshot(request).await.unwrap_or_else(|never| match never {});
     }
-    match passage.peers.iter().find(|peer| peer.answers.contains(&service)) {
-        Some(peer) => pass_on(peer, request).await,
-        None => unknown(service, &passage.peers),
-    }
-}
-
-/// The contract's error object (3.6).
-fn no_such_route(request: &Request) -> Response {
-    let message = format!("no route `{} {}` here", request.method(), request.uri().path());
-    let body = serde_json::json!({ "message": message, "httpcode": 404, "detail": {} });
-    (StatusCode::NOT_FOUND, Json(body)).into_response()
-}
-
-/// 200 when every peer is well, 503 with the reasons when not; needs no credentials (contract 3.1).
-async fn show_health(State(passage): State<Passage>) -> Response {
-    let reasons = passage.readiness.reasons(SERVICE).unwrap_or_default();
-    if reasons.is_empty() {
-        return Json(serde_json::json!({ "status": "ok" })).into_response();
-    }
-    let body = serde_json::json!({ "status": "not ready", "reasons": reasons });
-    (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
+    let Some(peer) = passage.peers.iter().find(|peer| peer.answers.contains(&service)) else {
+        return unknown(service, &passage.peers);
+    };
+    // Whatever the client says of its address, only the connection's is passed on.
+    request.headers_mut().remove(CLIENT_HEADER);
+    let client = client_header(request.extensions());
+    request.headers_mut().extend(client);
+    pass_on(peer, request).await
 }

@@ -25,6 +25,10 @@ use tonic_health::pb::health_client::HealthClient;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A connection that is silent for this long is asked whether it still lives.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// Most bytes on their way to us on one call, and on all calls of a connection: [`service::door`] allows 256 of them.
+/// A call whose reader is slow must not use up what the others need.
+const CALL_WINDOW_BYTES: u32 = 256 * 1024;
+const CONNECTION_WINDOW_BYTES: u32 = 256 * CALL_WINDOW_BYTES;
 /// How often a healthy peer is asked for its health, and how long it may take to answer.
 const HEALTH_CYCLE: Duration = Duration::from_secs(5);
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(3);
@@ -182,6 +186,8 @@ fn endpoint(address: &PeerAddress) -> Endpoint {
         .connect_timeout(CONNECT_TIMEOUT)
         .http2_keep_alive_interval(KEEP_ALIVE)
         .keep_alive_while_idle(true)
+        .initial_stream_window_size(CALL_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .tcp_nodelay(true)
 }
 

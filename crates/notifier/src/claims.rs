@@ -23,9 +23,9 @@ use crate::states;
 pub struct Terms {
     /// Of one resource only the first that waits.
     pub ordered: bool,
-    /// One at a time, of all replicas, in order: a probe, or what waited for the endpoint to come back. After the first
+    /// Only while no replica is sending anything: a probe, or what waited for the endpoint to come back. After the first
     /// position and up to the second.
-    pub one_of: Option<(i64, i64)>,
+    pub alone: Option<(i64, i64)>,
     pub even_if_not_due: bool,
     pub max: u64,
     /// Longer than an attempt and its record take.
@@ -42,7 +42,7 @@ impl Deliveries {
         now: Timestamp,
     ) -> Result<Vec<Delivery>, DatabaseError> {
         let transaction = self.database.begin_write().await?;
-        if terms.one_of.is_some() {
+        if terms.alone.is_some() {
             // Others wait here, and then see what this one has taken.
             states::lock(&transaction, endpoint).await?;
             if is_being_sent(&transaction, endpoint, now).await? {
@@ -79,6 +79,29 @@ impl Deliveries {
 }
 
 impl Deliveries {
+    /// Takes claims back of which nothing was sent.
+    pub async fn unclaim(&self, unsent: &[Delivery]) -> Result<(), DatabaseError> {
+        let transaction = self.database.begin_write().await?;
+        for delivery in unsent {
+            let back = deliveries::Entity::update_many()
+                .col_expr(deliveries::Column::LeasedUntil, Expr::value(None::<i64>))
+                .col_expr(deliveries::Column::Lease, Expr::value(None::<Uuid>))
+                .col_expr(deliveries::Column::AttemptCount, Expr::col(deliveries::Column::AttemptCount).sub(1))
+                .filter(deliveries::Column::Position.eq(delivery.position))
+                .filter(deliveries::Column::Lease.eq(delivery.lease))
+                .exec(&transaction)
+                .await?;
+            if back.rows_affected > 0 {
+                attempts::Entity::delete_many()
+                    .filter(attempts::Column::Delivery.eq(delivery.position))
+                    .filter(attempts::Column::Number.eq(delivery.attempt_count))
+                    .exec(&transaction)
+                    .await?;
+            }
+        }
+        Ok(transaction.commit().await?)
+    }
+
     /// Ends claims before their time: whoever claims next sends again.
     pub async fn release(&self, positions: &[i64], now: Timestamp) -> Result<(), DatabaseError> {
         let transaction = self.database.begin_write().await?;
@@ -104,7 +127,7 @@ impl Deliveries {
 fn claimable(endpoint: &EndpointKey, terms: Terms, now: Timestamp) -> Condition {
     let condition = waiting_for(endpoint)
         .add(deliveries::Column::LeasedUntil.is_null().or(deliveries::Column::LeasedUntil.lte(now.as_micros())));
-    let condition = match terms.one_of {
+    let condition = match terms.alone {
         None => condition,
         Some((after, to)) => {
             condition.add(deliveries::Column::Position.gt(after)).add(deliveries::Column::Position.lte(to))

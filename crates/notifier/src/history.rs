@@ -136,18 +136,18 @@ impl Deliveries {
             endpoint: String,
             status: String,
             count: i64,
-            last: Option<i64>,
         }
         let keys = endpoints.iter().map(EndpointKey::as_str);
         let of_account = account.map(|account| deliveries::Column::Account.eq(account.as_str()));
+        // What was delivered is not counted: that would take the longer the more there is of it.
         let rows = deliveries::Entity::find()
             .filter(deliveries::Column::Endpoint.is_in(keys))
-            .filter(Condition::all().add_option(of_account))
+            .filter(deliveries::Column::Status.ne(DeliveryStatus::Delivered.as_str()))
+            .filter(Condition::all().add_option(of_account.clone()))
             .select_only()
             .column(deliveries::Column::Endpoint)
             .column(deliveries::Column::Status)
             .column_as(deliveries::Column::Position.count(), "count")
-            .column_as(deliveries::Column::FinishedAt.max(), "last")
             .group_by(deliveries::Column::Endpoint)
             .group_by(deliveries::Column::Status)
             .into_model::<Row>()
@@ -157,11 +157,22 @@ impl Deliveries {
         for row in rows {
             let of_endpoint = counts.entry(EndpointKey::stored(row.endpoint)).or_default();
             let count = u64::try_from(row.count).unwrap_or_default();
-            match row.status.as_str() {
-                "pending" => of_endpoint.waiting = count,
-                "dead" => of_endpoint.dead = count,
-                _ => of_endpoint.last_delivered_at = row.last.and_then(Timestamp::from_micros),
-            }
+            let is_waiting = row.status == DeliveryStatus::Pending.as_str();
+            *(if is_waiting { &mut of_endpoint.waiting } else { &mut of_endpoint.dead }) = count;
+        }
+        for endpoint in endpoints {
+            let latest: Option<Option<i64>> = deliveries::Entity::find()
+                .filter(deliveries::Column::Endpoint.eq(endpoint.as_str()))
+                .filter(deliveries::Column::Status.eq(DeliveryStatus::Delivered.as_str()))
+                .filter(Condition::all().add_option(of_account.clone()))
+                .order_by_desc(deliveries::Column::Position)
+                .select_only()
+                .column(deliveries::Column::FinishedAt)
+                .into_tuple()
+                .one(self.database.reader())
+                .await?;
+            let of_endpoint = counts.entry(endpoint.clone()).or_default();
+            of_endpoint.last_delivered_at = latest.flatten().and_then(Timestamp::from_micros);
         }
         Ok(counts)
     }

@@ -146,6 +146,16 @@ async fn work(
     service.gate.open();
     let grpc::Service { endpoints, deliveries, states, ledger, vetting, clock, due, .. } = service.clone();
     let patience = Patience { latch: latch.clone(), stop: stop.clone() };
+    // Whatever is dispatched finds how its endpoint is doing.
+    let settled = patience.wait_for("the endpoints", async || {
+        for endpoint in &endpoints.refresh(clock.now()).await?.all {
+            states.settle(&endpoint.key, &endpoint.target, clock.now()).await?;
+        }
+        Ok(())
+    });
+    if settled.await.is_none() {
+        return Ok(());
+    }
     let stored = StoredEvents::default();
     let listening = Listening {
         stored: stored.clone(),

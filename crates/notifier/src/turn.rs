@@ -27,8 +27,15 @@ impl Turn {
     /// Takes or keeps the turn until `until`. Returns whether it is this replica's.
     pub async fn take(&self, now: Timestamp, until: Timestamp) -> Result<bool, DatabaseError> {
         let row = dispatch::Entity::find_by_id(1_i16).one(self.database.reader()).await?;
-        if row.is_some_and(|row| row.holder != self.holder && row.held_until > now.as_micros()) {
-            return Ok(false);
+        if let Some(row) = row {
+            let left = row.held_until - now.as_micros();
+            if row.holder != self.holder && left > 0 {
+                return Ok(false);
+            }
+            // Renewed when half of it is over.
+            if row.holder == self.holder && left > (until.as_micros() - now.as_micros()) / 2 {
+                return Ok(true);
+            }
         }
         let transaction = self.database.begin_write().await?;
         let own = dispatch::Column::Holder.eq(self.holder.as_str());

@@ -1,10 +1,10 @@
 //! Deliveries to one endpoint: claim what is due, send, record the attempt, and again. Each endpoint has a worker of its
 //! own, so one that hangs holds up nobody else.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use event::{Clock, Timestamp};
 use futures::stream::FuturesUnordered;
@@ -25,9 +25,13 @@ use crate::send::Courier;
 use crate::states::States;
 
 /// How much longer than its request a claim lasts: time to record what came of it.
-const LEASE_MARGIN: Duration = Duration::from_secs(30);
+const LEASE_MARGIN: Duration = Duration::from_secs(15);
 /// Deliveries of one probe: one that the endpoint does not take must not stand for all.
 const PROBE_DELIVERIES_MAX: usize = 5;
+/// Deliveries that are claimed together where they are sent one after the other, and how long that goes on: a claim has to
+/// outlast it.
+const DRAIN_DELIVERIES_MAX: usize = 50;
+const DRAIN_SPAN: Duration = Duration::from_secs(2);
 /// How long a stop waits for answers. What has none by then is sent again at the next start.
 const STOP_GRACE: Duration = Duration::from_secs(5);
 
@@ -178,7 +182,7 @@ impl Worker {
     async fn probe(&self, state: EndpointState) -> bool {
         let mut after = 0;
         for number in 0..PROBE_DELIVERIES_MAX {
-            let terms = Terms { one_of: Some((after, i64::MAX)), even_if_not_due: true, ..self.terms(1) };
+            let terms = Terms { alone: Some((after, i64::MAX)), even_if_not_due: true, ..self.terms(1) };
             let Some(delivery) = self.claim(terms).await.pop() else { return false };
             after = delivery.position;
             debug!(endpoint = %self.endpoint.key, delivery.id = %delivery.id, "probing");
@@ -193,14 +197,29 @@ impl Worker {
         false
     }
 
-    /// Sends what waited for the endpoint to come back, one after the other over all replicas. Returns whether there may
-    /// be more to do.
+    /// Sends some of what waited for the endpoint to come back, one after the other over all replicas. Returns whether
+    /// there may be more to do.
     async fn drain(&self, state: EndpointState, to: i64) -> bool {
-        self.permitted(1).await;
-        let terms = Terms { one_of: Some((0, to)), ..self.terms(1) };
-        if let Some(delivery) = self.claim(terms).await.pop() {
-            let finished = self.courier.send(delivery).await;
-            self.record(&[finished], &state, false).await;
+        let terms =
+            Terms { alone: Some((0, to)), lease: self.lease() + DRAIN_SPAN, ..self.terms(DRAIN_DELIVERIES_MAX) };
+        let mut unsent: VecDeque<Delivery> = self.claim(terms).await.into();
+        if !unsent.is_empty() {
+            let (begun, mut finished) = (Instant::now(), Vec::new());
+            while begun.elapsed() < DRAIN_SPAN
+                && !self.patience.stop.is_cancelled()
+                && let Some(delivery) = unsent.pop_front()
+            {
+                self.permitted(1).await;
+                let sent = self.courier.send(delivery).await;
+                let is_down = sent.failure.as_ref().is_some_and(|failure| !failure.is_about_this_one);
+                finished.push(sent);
+                if is_down {
+                    break;
+                }
+            }
+            let unsent = Vec::from(unsent);
+            self.patience.wait_for("claims given back", || self.workplace.deliveries.unclaim(&unsent)).await;
+            self.record(&finished, &state, false).await;
             return true;
         }
         let (key, now) = (&self.endpoint.key, self.workplace.clock.now());
@@ -215,7 +234,7 @@ impl Worker {
     fn terms(&self, max: usize) -> Terms {
         Terms {
             ordered: self.endpoint.ordered,
-            one_of: None,
+            alone: None,
             even_if_not_due: false,
             max: max as u64,
             lease: self.lease(),

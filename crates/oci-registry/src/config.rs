@@ -1,6 +1,7 @@
 //! The list `services.catalog.registries`: what is configured for a registry beside its name.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 
 use outbound::CaCertificates;
@@ -8,6 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use service::config::Section;
 
 use crate::RegistryName;
+use crate::budget::{REQUESTS_PER_MINUTE, REQUESTS_PER_MINUTE_MAX};
 
 /// How to reach a registry that wants more than a request.
 #[derive(Debug, Clone)]
@@ -15,6 +17,8 @@ pub struct RegistryConfig {
     pub registry: RegistryName,
     pub credentials: Option<Credentials>,
     pub ca_certificates: Option<CaCertificates>,
+    /// Most requests to it in any minute; `None`: [`REQUESTS_PER_MINUTE`].
+    pub requests_per_minute: Option<NonZeroU16>,
 }
 
 #[derive(Debug, Clone)]
@@ -32,9 +36,10 @@ pub fn read_registries(section: &mut Section) -> Vec<RegistryConfig> {
         let name: Option<RegistryName> = item.parse("registry");
         let credentials = read_credentials(&mut item);
         let ca_certificates = read_ca_file(&mut item);
+        let requests_per_minute = read_budget(&mut item);
         if let Some(registry) = name {
             if names.insert(registry.clone()) {
-                registries.push(RegistryConfig { registry, credentials, ca_certificates });
+                registries.push(RegistryConfig { registry, credentials, ca_certificates, requests_per_minute });
             } else {
                 item.refuse("registry", format!("`{registry}` has an entry already"));
             }
@@ -72,6 +77,12 @@ fn read_credentials(item: &mut Section) -> Option<Credentials> {
         (Some(_) | None, None) => {}
     }
     None
+}
+
+fn read_budget(item: &mut Section) -> Option<NonZeroU16> {
+    let default = u64::from(REQUESTS_PER_MINUTE.get());
+    let number = item.number("requests_per_minute", default, 1..=u64::from(REQUESTS_PER_MINUTE_MAX));
+    u16::try_from(number).ok().and_then(NonZeroU16::new)
 }
 
 fn read_ca_file(item: &mut Section) -> Option<CaCertificates> {

@@ -1,16 +1,19 @@
 //! The tags of one repository, page by page.
 
-use std::collections::HashSet;
-use std::time::Duration;
+use std::collections::{BTreeSet, HashSet};
+use std::time::{Duration, Instant};
 
 use cause::{Cause, CauseCode};
+use http::Method;
 use http::header::CONTENT_TYPE;
 use outbound::Url;
 
 use crate::link::next_page;
+use crate::media_type::JSON;
 use crate::refusal::{REFUSAL_BYTES_MAX, RegistryFailure};
 use crate::session::Session;
 use crate::tag_page;
+use crate::{Subject, TagName, TagNameError};
 
 /// Tags asked for at a time: the most that distribution gives.
 const TAGS_PER_PAGE: usize = 1000;
@@ -20,72 +23,70 @@ pub const PAGES_MAX: usize = 500;
 pub const TAGS_MAX: usize = 200_000;
 /// Most bytes of one listing, all pages together. Registries that know no paging send everything at once.
 pub const LISTING_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// Longest time one listing may take, all pages together.
+/// Longest time one listing may take, all pages together, besides its waiting for the registry's budget. The page that
+/// is under way by then is still read.
 pub const LISTING_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// What a repository holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listing {
-    pub tags: usize,
+    pub tags: BTreeSet<TagName>,
     pub pages: usize,
 }
 
 /// Lists the tags of `session`'s repository. A failure is free of secrets.
 pub async fn list(session: &mut Session) -> Result<Listing, RegistryFailure> {
-    let listed = tokio::time::timeout(LISTING_TIMEOUT, pages(session)).await;
-    let mut failure = match listed {
-        Ok(Ok(listing)) => return Ok(listing),
-        Ok(Err(failure)) => failure,
-        Err(_) => {
-            let summary = format!("the tags were not listed completely within {LISTING_TIMEOUT:?}");
-            let hint = "Check whether the registry is overloaded, and remove tags that nobody needs.";
-            Cause::new(CauseCode::Timeout, summary, hint).into()
-        }
-    };
-    failure.cause = failure.cause.without(session.secrets());
-    Err(failure)
+    pages(session).await.map_err(|failure| session.without_secrets(failure))
 }
 
 async fn pages(session: &mut Session) -> Result<Listing, RegistryFailure> {
-    let mut url = first_page(session)?;
+    let mut url = session.url(&format!("tags/list?n={TAGS_PER_PAGE}"))?;
     let mut asked = HashSet::new();
-    let mut tags = HashSet::new();
+    let mut tags = BTreeSet::new();
     let mut bytes_left = LISTING_BYTES_MAX;
+    let begun = Instant::now();
+    session.waited = Duration::ZERO;
     for page in 1..=PAGES_MAX {
         asked.insert(url.clone());
-        let answer = session.get(&url).await?;
+        if begun.elapsed().saturating_sub(session.waited) > LISTING_TIMEOUT {
+            return Err(too_slow(session, &url).into());
+        }
+        let answer = session.ask(Method::GET, &url, JSON, &Subject::Tags).await?;
         let next = next_page(answer.headers());
         let content_type = answer.header(CONTENT_TYPE.as_str()).map(str::to_owned);
         let from = answer.url().clone();
-        let body = answer.body(bytes_left).await.map_err(on_page)?;
+        let body = answer.body(bytes_left).await.map_err(RegistryFailure::behind_answer)?;
         bytes_left -= body.len();
 
         let known = tags.len();
-        tags.extend(tag_page::tags(&body).map_err(|what| on_page(no_page(session, &from, what, content_type, &body)))?);
-        if tags.len() > TAGS_MAX {
-            return Err(on_page(too_many(session, &url, &format!("more than {TAGS_MAX} tags"))));
+        let listed = tag_page::tags(&body)
+            .map_err(|what| RegistryFailure::behind_answer(no_page(session, &from, what, content_type, &body)))?;
+        for tag in listed {
+            tags.insert(
+                tag.parse()
+                    .map_err(|error: TagNameError| RegistryFailure::behind_answer(no_tag(session, &from, &error)))?,
+            );
         }
-        let Some(next) = next else { return Ok(Listing { tags: tags.len(), pages: page }) };
-        let next_url = resolve(&url, &next).ok_or_else(|| on_page(astray(session, &url, &next, "at another host")))?;
+        if tags.len() > TAGS_MAX {
+            return Err(RegistryFailure::behind_answer(too_many(session, &url, &format!("more than {TAGS_MAX} tags"))));
+        }
+        let Some(next) = next else { return Ok(Listing { tags, pages: page }) };
+        let next_url = resolve(&url, &next)
+            .ok_or_else(|| RegistryFailure::behind_answer(astray(session, &url, &next, "at another host")))?;
         if asked.contains(&next_url) {
-            return Err(on_page(astray(session, &url, &next, "which is one that came before")));
+            return Err(RegistryFailure::behind_answer(astray(session, &url, &next, "which is one that came before")));
         }
         if tags.len() == known {
-            return Err(on_page(astray(session, &url, &next, "after one that brought no new tag")));
+            return Err(RegistryFailure::behind_answer(astray(
+                session,
+                &url,
+                &next,
+                "after one that brought no new tag",
+            )));
         }
         url = next_url;
     }
-    Err(on_page(too_many(session, &url, &format!("more than {PAGES_MAX} pages"))))
-}
-
-fn first_page(session: &Session) -> Result<Url, Cause> {
-    let name = &session.repository.name;
-    let (scheme, endpoint, path) = (session.scheme(), name.registry().endpoint(), name.path());
-    let text = format!("{scheme}://{endpoint}/v2/{path}/tags/list?n={TAGS_PER_PAGE}");
-    text.parse().map_err(|error| {
-        let hint = "Correct the name in services.catalog.repositories.";
-        Cause::new(CauseCode::Unsupported, format!("`{name}` makes no address: {error}"), hint)
-    })
+    Err(RegistryFailure::behind_answer(too_many(session, &url, &format!("more than {PAGES_MAX} pages"))))
 }
 
 /// The address of the next page, at the same origin: credentials go there. A registry behind a proxy may name itself by
@@ -96,11 +97,6 @@ fn resolve(url: &Url, next: &str) -> Option<Url> {
     resolved.set_path(target.path());
     resolved.set_query(target.query());
     (target.host_str() == url.host_str()).then_some(resolved)
-}
-
-/// A failure behind an answer that was 200.
-fn on_page(cause: Cause) -> RegistryFailure {
-    RegistryFailure { cause: cause.with_evidence("http_status", 200), http_status: Some(200), retry_at: None }
 }
 
 fn no_page(session: &Session, from: &Url, what: &str, content_type: Option<String>, body: &[u8]) -> Cause {
@@ -117,6 +113,12 @@ fn no_page(session: &Session, from: &Url, what: &str, content_type: Option<Strin
         .with_evidence("body", String::from_utf8_lossy(beginning))
 }
 
+fn no_tag(session: &Session, from: &Url, error: &TagNameError) -> Cause {
+    let summary = format!("`{}` lists something that is no tag: {error}", session.registry.name);
+    let hint = "Something other than a registry may answer in its place; else update the registry.";
+    Cause::new(CauseCode::Parse, summary, hint).with_evidence("url", from.as_str())
+}
+
 fn astray(session: &Session, url: &Url, next: &str, how: &str) -> Cause {
     let summary = format!("`{}` names a next page {how}", session.registry.name);
     let hint = "The registry, or a proxy before it, makes wrong `Link` headers: correct its external address, or \
@@ -124,9 +126,16 @@ fn astray(session: &Session, url: &Url, next: &str, how: &str) -> Cause {
     Cause::new(CauseCode::Parse, summary, hint).with_evidence("url", url.as_str()).with_evidence("link", next)
 }
 
+fn too_slow(session: &Session, url: &Url) -> Cause {
+    let name = &session.repository.name;
+    let summary = format!("the tags of `{name}` were not listed completely within {LISTING_TIMEOUT:?}");
+    let hint = "Check whether the registry is overloaded, and remove tags that nobody needs.";
+    Cause::new(CauseCode::Timeout, summary, hint).with_evidence("url", url.as_str())
+}
+
 fn too_many(session: &Session, url: &Url, what: &str) -> Cause {
     let summary = format!("`{}` has {what}", session.repository.name);
-    let hint = "Remove tags that nobody needs, or take the repository out of services.catalog.repositories.";
+    let hint = "Remove tags that nobody needs, or watch single tags of it in place of the repository.";
     Cause::new(CauseCode::TooLarge, summary, hint).with_evidence("url", url.as_str())
 }
 

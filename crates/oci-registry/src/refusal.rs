@@ -7,13 +7,15 @@ use http::{HeaderMap, StatusCode};
 use outbound::{Answer, Url, retry_at};
 use serde_json::Value;
 
-use crate::RepositoryName;
 use crate::challenge::Challenge;
+use crate::{RegistryName, RepositoryName, Subject};
 
 /// How much of a refusing body is read. An event shows less: what is cut off is cut after secrets are taken out.
 pub(crate) const REFUSAL_BYTES_MAX: usize = 64 * 1024;
 /// Most errors of one answer that are looked at.
 const ERRORS_MAX: usize = 8;
+/// What a registry says of what it does not have (distribution specification, error codes).
+const NOT_THERE: [&str; 3] = ["NAME_UNKNOWN", "MANIFEST_UNKNOWN", "BLOB_UNKNOWN"];
 
 /// Why a request to a registry failed, and what that means for the next one.
 #[derive(Debug)]
@@ -22,12 +24,30 @@ pub struct RegistryFailure {
     pub http_status: Option<u16>,
     /// Nothing may be asked of the registry before.
     pub retry_at: Option<Timestamp>,
+    /// The registry was not asked: it had said, at another time, that it wants no request yet.
+    pub is_held_back: bool,
+}
+
+impl RegistryFailure {
+    /// What was found behind an answer that was 200.
+    pub(crate) fn behind_answer(cause: Cause) -> Self {
+        let cause = cause.with_evidence("http_status", 200);
+        Self { cause, http_status: Some(200), retry_at: None, is_held_back: false }
+    }
+
+    /// What a registry is not asked for that wants to be left alone until `until`.
+    pub(crate) fn held_back(registry: &RegistryName, until: Timestamp) -> Self {
+        let summary = format!("`{registry}` wants no request before {until}");
+        let hint = "It is asked again at that time.";
+        let cause = Cause::new(CauseCode::RateLimited, summary, hint).with_evidence("retry_at", until.to_string());
+        Self { cause, http_status: None, retry_at: Some(until), is_held_back: true }
+    }
 }
 
 /// There was no answer to have a status.
 impl From<Cause> for RegistryFailure {
     fn from(cause: Cause) -> Self {
-        Self { cause, http_status: None, retry_at: None }
+        Self { cause, http_status: None, retry_at: None, is_held_back: false }
     }
 }
 
@@ -54,6 +74,7 @@ pub(crate) struct Refusal {
     pub(crate) peer: Peer,
     pub(crate) standing: Standing,
     pub(crate) name: RepositoryName,
+    pub(crate) subject: Subject,
     status: StatusCode,
     headers: HeaderMap,
     url: Url,
@@ -68,11 +89,17 @@ struct RegistryError {
 }
 
 impl Refusal {
-    pub(crate) async fn read(answer: Answer, peer: Peer, standing: Standing, name: RepositoryName) -> Self {
+    pub(crate) async fn read(
+        answer: Answer,
+        peer: Peer,
+        standing: Standing,
+        name: RepositoryName,
+        subject: Subject,
+    ) -> Self {
         let (status, headers, url) = (answer.status(), answer.headers().clone(), answer.url().clone());
         let body = answer.first_bytes(REFUSAL_BYTES_MAX).await;
         let errors = registry_errors(&body);
-        Self { peer, standing, name, status, headers, url, body, errors }
+        Self { peer, standing, name, subject, status, headers, url, body, errors }
     }
 
     pub(crate) fn into_failure(self, now: Timestamp) -> RegistryFailure {
@@ -92,7 +119,7 @@ impl Refusal {
             .with_evidence("retry_at", retry_at.map(|at| at.to_string()))
             .with_evidence("content_type", self.header(CONTENT_TYPE.as_str()))
             .with_evidence("body", Some(String::from_utf8_lossy(&self.body)).filter(|body| !body.is_empty()));
-        RegistryFailure { cause, http_status: Some(self.status.as_u16()), retry_at }
+        RegistryFailure { cause, http_status: Some(self.status.as_u16()), retry_at, is_held_back: false }
     }
 
     fn header(&self, name: &str) -> Option<&str> {
@@ -116,7 +143,7 @@ impl Refusal {
             400..=499 if self.says("TOOMANYREQUESTS") => CauseCode::RateLimited,
             400..=499 if self.says("UNAUTHORIZED") => CauseCode::Auth,
             400..=499 if self.says("DENIED") => CauseCode::Denied,
-            400..=499 if self.says("NAME_UNKNOWN") => CauseCode::NotFound,
+            400..=499 if NOT_THERE.iter().any(|code| self.says(code)) => CauseCode::NotFound,
             _ => CauseCode::Unsupported,
         }
     }
@@ -142,12 +169,25 @@ impl Refusal {
         self.url.scheme() == "http" && body.contains("http request") && body.contains("https")
     }
 
+    /// Where the registry has redirected to, if that is another host.
+    fn storage(&self) -> Option<&str> {
+        let host = self.url.host_str()?;
+        let endpoint = self.name.registry().endpoint();
+        let is_registry = endpoint.strip_prefix(host).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'));
+        let port = self.url.port().map(|port| format!(":{port}")).unwrap_or_default();
+        let is_same_port = !endpoint.contains(':') || endpoint.ends_with(&port);
+        (!is_registry || !is_same_port).then_some(host)
+    }
+
     /// What happened, and what to do next.
     fn words(&self, code: CauseCode, retry_at: Option<Timestamp>) -> (String, String) {
         let registry = self.name.registry();
         let path = self.name.path();
         let peer = match self.peer {
-            Peer::Registry => format!("`{registry}`"),
+            Peer::Registry => match self.storage() {
+                None => format!("`{registry}`"),
+                Some(storage) => format!("`{storage}`, where `{registry}` keeps its layers,"),
+            },
             Peer::TokenService => {
                 format!("`{}`, which issues the tokens for `{registry}`,", self.url.host_str().unwrap_or_default())
             }
@@ -159,6 +199,12 @@ impl Refusal {
                 "Set user and password in the proxy's address (`HTTPS_PROXY` in the environment).".to_owned(),
             ),
             CauseCode::Auth => self.auth_words(&peer),
+            CauseCode::Denied if self.peer == Peer::Registry && self.storage().is_some() => (
+                format!("{peer} denies access to a layer of `{path}`"),
+                "The registry has signed the request itself: check its clock, and the credentials by which it reaches its \
+                 storage."
+                    .to_owned(),
+            ),
             CauseCode::Denied => (
                 format!("{peer} denies access to `{path}`"),
                 match self.standing {
@@ -172,41 +218,73 @@ impl Refusal {
                     ),
                 },
             ),
-            CauseCode::NotFound if self.says("NAME_UNKNOWN") => (
-                format!("{peer} has no repository `{path}`"),
-                "Check its spelling in services.catalog.repositories; it may have been deleted, have no tags yet, or \
-                 be hidden from this user."
-                    .to_owned(),
-            ),
-            CauseCode::NotFound => (
-                format!("{peer} has nothing at this address"),
-                format!("Check that `{registry}` is a registry (host and port), and that `{path}` exists there."),
-            ),
+            CauseCode::NotFound => self.not_found_words(&peer),
             CauseCode::RateLimited => (
                 retry_at.map_or_else(
                     || format!("{peer} wants fewer requests"),
                     |at| format!("{peer} wants no request before {at}"),
                 ),
-                "It is asked again at the time it names, or else in the next cycle. If this comes back, raise \
-                 services.catalog.cycle_timers.repo_watcher, or add credentials with a higher limit under \
-                 services.catalog.registries."
-                    .to_owned(),
+                format!(
+                    "It is asked again at the time it names, or else later. If this comes back, lower \
+                     `requests_per_minute` in the entry for {registry} in services.catalog.registries, or add credentials \
+                     with a higher limit there."
+                ),
             ),
             CauseCode::Tls => (
                 format!("{peer} speaks TLS at this port, and was spoken to in plain HTTP"),
-                format!("Remove `insecure: true` from `{}` in services.catalog.repositories.", self.name),
+                format!(
+                    "Remove `insecure: true` from `{}` in services.catalog.repositories, or leave `--insecure` out where it \
+                     was named on a command line.",
+                    self.name
+                ),
             ),
             CauseCode::Unavailable => (
                 format!("{peer} answered {status}"),
-                "The registry, or a proxy before it, is in trouble: look into its log. It is asked again every cycle."
+                "The registry, or a proxy before it, is in trouble: look into its log. It is asked again later."
                     .to_owned(),
             ),
             _ => (
-                format!("{peer} answered {status}, which no listing of tags is answered with"),
+                format!("{peer} answered {status}, which no {} is answered with", self.asked()),
                 format!(
                     "Check that `{registry}` is a registry, API version 2; `registry_message` and `body` say more."
                 ),
             ),
+        }
+    }
+
+    /// What was asked for, in words.
+    fn asked(&self) -> &'static str {
+        match self.peer {
+            Peer::Registry => self.subject.request(),
+            Peer::TokenService => "request for a token",
+        }
+    }
+
+    fn not_found_words(&self, peer: &str) -> (String, String) {
+        let (registry, path) = (self.name.registry(), self.name.path());
+        // The answer to HEAD has no body that could say more; a body of another kind comes from another kind of server.
+        let is_told = self.errors.iter().any(|error| !error.code.is_empty()) || self.body.is_empty();
+        if self.says("NAME_UNKNOWN") {
+            let hint = "Check its spelling where it is watched (services.catalog.repositories, `anchore-cli repo list`); \
+                        it may have been deleted, have no tags yet, or be hidden from this user.";
+            return (format!("{peer} has no repository `{path}`"), hint.to_owned());
+        }
+        match self.subject.missing().filter(|_| is_told && self.peer == Peer::Registry) {
+            Some(missing) => (format!("{peer} has {missing} in `{path}`"), self.missing_hint().to_owned()),
+            None => (
+                format!("{peer} has nothing at this address"),
+                format!("Check that `{registry}` is a registry (host and port), and that `{path}` exists there."),
+            ),
+        }
+    }
+
+    fn missing_hint(&self) -> &'static str {
+        match self.subject {
+            Subject::Blob(_) => "The image is not complete at its registry: push it again.",
+            _ => {
+                "It was deleted, or never pushed. If the registry still lists the tag, push the image again, or delete \
+                 the tag."
+            }
         }
     }
 
@@ -275,6 +353,7 @@ mod tests {
             peer: Peer::Registry,
             standing,
             name: "registry.example.com/team/app".parse().unwrap(),
+            subject: Subject::Tags,
             status: StatusCode::from_u16(status).unwrap(),
             headers,
             url: "http://registry.example.com/v2/team/app/tags/list".parse().unwrap(),
@@ -326,6 +405,29 @@ mod tests {
         for status in [500, 502, 503, 504] {
             check(status, &[], "<html>bad gateway</html>", Sent, Unavailable);
         }
+    }
+
+    #[test]
+    fn what_is_not_there_is_named() {
+        let manifest = Subject::Manifest(crate::ManifestReference::Tag("1.0".parse().unwrap()));
+        let blob = Subject::Blob(crate::Digest::sha256(b""));
+        let unknown = |code: &str| format!(r#"{{"errors":[{{"code":"{code}","message":"m"}}]}}"#);
+        let check = |subject: &Subject, status: u16, body: &str, expected: &str| {
+            let now = "2018-06-30T00:00:00Z".parse().unwrap();
+            let refusal = Refusal { subject: subject.clone(), ..refusal(status, &[], body, Standing::Sent) };
+            let summary = refusal.into_failure(now).cause.summary();
+            assert_eq!(summary, format!("`registry.example.com` {expected}"), "{body}");
+        };
+        check(&manifest, 404, &unknown("MANIFEST_UNKNOWN"), "has no manifest for the tag `1.0` in `team/app`");
+        check(&manifest, 404, "", "has no manifest for the tag `1.0` in `team/app`");
+        check(&manifest, 404, &unknown("NAME_UNKNOWN"), "has no repository `team/app`");
+        check(&manifest, 404, "<html>", "has nothing at this address");
+        check(&Subject::Tags, 404, "", "has nothing at this address");
+        let none =
+            "has no blob `sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855` in `team/app`";
+        check(&blob, 404, &unknown("BLOB_UNKNOWN"), none);
+        let odd = "answered 405 Method Not Allowed, which no request for a manifest is answered with";
+        check(&manifest, 405, "", odd);
     }
 
     #[test]

@@ -1,18 +1,21 @@
 //! Requests about one repository, with whatever its registry wants to be shown.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use cause::{Cause, CauseCode, Secrets};
 use http::header::{ACCEPT, AUTHORIZATION};
-use http::{HeaderMap, HeaderValue, StatusCode};
-use outbound::{Answer, Url};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use outbound::{Answer, Client, Url};
 
-use crate::RepositoryName;
 use crate::authorization::{self, Authorization};
 use crate::challenge::Challenge;
+use crate::media_type::JSON;
 use crate::refusal::{Peer, Refusal, RegistryFailure, Standing};
 use crate::registry::Registry;
 use crate::token::Token;
+use crate::{RepositoryName, Subject};
 
 /// Largest answer of a token service, in bytes.
 const TOKEN_ANSWER_BYTES_MAX: usize = 64 * 1024;
@@ -25,11 +28,15 @@ pub struct Repository {
     pub insecure: bool,
 }
 
-/// Keeps the authorization that worked, so that a challenge is answered once per token and not once per request.
+/// Keeps the authorization that worked, so that a challenge is answered once per token and not once per request. A clone
+/// begins with what was kept.
+#[derive(Clone)]
 pub struct Session {
     pub registry: Arc<Registry>,
     pub repository: Repository,
     authorization: Option<Authorization>,
+    /// How long this session has waited for room in the registry's budget.
+    pub(crate) waited: Duration,
     /// Those of the registry, and every token that was issued to this session and may still be seen.
     secrets: Secrets,
 }
@@ -37,7 +44,7 @@ pub struct Session {
 impl Session {
     pub fn new(registry: Arc<Registry>, repository: Repository) -> Self {
         let secrets = registry.secrets.clone();
-        Self { registry, repository, authorization: None, secrets }
+        Self { registry, repository, authorization: None, waited: Duration::ZERO, secrets }
     }
 
     pub fn secrets(&self) -> &Secrets {
@@ -48,14 +55,35 @@ impl Session {
         if self.repository.insecure { "http" } else { "https" }
     }
 
-    /// The answer to GET, which is 200.
+    /// The address of something in the repository: `tags/list?n=1000`.
+    ///
+    /// # Errors
+    /// The name of the repository makes no address.
+    pub(crate) fn url(&self, rest: &str) -> Result<Url, Cause> {
+        let name = &self.repository.name;
+        let (scheme, endpoint, path) = (self.scheme(), name.registry().endpoint(), name.path());
+        format!("{scheme}://{endpoint}/v2/{path}/{rest}").parse().map_err(|error| {
+            let hint = "Correct the name of the repository.";
+            Cause::new(CauseCode::Unsupported, format!("`{name}` makes no address: {error}"), hint)
+        })
+    }
+
+    /// The answer to a request about `subject`, which is 200.
     ///
     /// # Errors
     /// There was no answer, or another one.
-    pub async fn get(&mut self, url: &Url) -> Result<Answer, RegistryFailure> {
-        let mut answer = self.send(url).await?;
-        if answer.status() == StatusCode::UNAUTHORIZED && self.authorize(&answer).await? {
-            answer = self.send(url).await?;
+    pub(crate) async fn ask(
+        &mut self,
+        method: Method,
+        url: &Url,
+        accept: &'static str,
+        subject: &Subject,
+    ) -> Result<Answer, RegistryFailure> {
+        let registry = Arc::clone(&self.registry);
+        let client = if matches!(subject, Subject::Blob(_)) { &registry.blob_client } else { &registry.client };
+        let mut answer = self.send(client, &method, url, accept).await?;
+        if answer.status() == StatusCode::UNAUTHORIZED && self.authorize(&answer, subject).await? {
+            answer = self.send(client, &method, url, accept).await?;
         }
         if answer.status() == StatusCode::OK {
             return Ok(answer);
@@ -64,14 +92,52 @@ impl Session {
         if answer.status() == StatusCode::UNAUTHORIZED {
             self.authorization = None;
         }
-        let refusal = Refusal::read(answer, Peer::Registry, standing, self.repository.name.clone()).await;
-        Err(refusal.into_failure(self.registry.clock.now()))
+        let name = self.repository.name.clone();
+        let refusal = Refusal::read(answer, Peer::Registry, standing, name, subject.clone()).await;
+        Err(self.refused(refusal))
     }
 
-    async fn send(&self, url: &Url) -> Result<Answer, Cause> {
+    /// What `refusal` means, for the requests to come as well.
+    fn refused(&self, refusal: Refusal) -> RegistryFailure {
+        let failure = refusal.into_failure(self.registry.clock.now());
+        match (failure.cause.code(), failure.retry_at) {
+            (CauseCode::RateLimited, retry_at) => self.registry.note_refusal(retry_at),
+            (_, Some(retry_at)) => self.registry.hold(retry_at),
+            (_, None) => {}
+        }
+        failure
+    }
+
+    /// Waits for a place in the registry's budget: every request has one, those to its token service too.
+    async fn admitted(&mut self) -> Result<(), RegistryFailure> {
+        let begun = Instant::now();
+        let admitted = self.registry.admit().await;
+        self.waited += begun.elapsed();
+        admitted.map_err(|until| RegistryFailure::held_back(&self.registry.name, until))
+    }
+
+    async fn send(
+        &mut self,
+        client: &Client,
+        method: &Method,
+        url: &Url,
+        accept: &'static str,
+    ) -> Result<Answer, RegistryFailure> {
+        self.admitted().await?;
         let now = self.registry.clock.now();
         let authorization = self.authorization.as_ref().and_then(|authorization| authorization.header(now));
-        self.registry.client.get(url, headers(authorization)).await
+        let headers = headers(accept, authorization);
+        let answer = client.send(method.clone(), url, headers, Bytes::new()).await?;
+        if answer.status().is_success() || answer.status() == StatusCode::NOT_FOUND {
+            self.registry.note_answer(answer.headers());
+        }
+        Ok(answer)
+    }
+
+    /// `failure` without the secrets of this session: everything that leaves this crate goes through here.
+    pub(crate) fn without_secrets(&self, mut failure: RegistryFailure) -> RegistryFailure {
+        failure.cause = failure.cause.without(&self.secrets);
+        failure
     }
 
     fn standing(&self) -> Standing {
@@ -83,11 +149,11 @@ impl Session {
     }
 
     /// Answers the challenge of `answer`. Returns whether there is something new to send.
-    async fn authorize(&mut self, answer: &Answer) -> Result<bool, RegistryFailure> {
+    async fn authorize(&mut self, answer: &Answer, subject: &Subject) -> Result<bool, RegistryFailure> {
         let challenges = Challenge::of(answer.headers());
         if let Some(challenge) = challenges.iter().find(|challenge| challenge.is("bearer")) {
             self.authorization = None;
-            self.authorization = Some(self.fetch_token(challenge).await?);
+            self.authorization = Some(self.fetch_token(challenge, subject).await?);
             return Ok(true);
         }
         let takes_password = challenges.iter().any(|challenge| challenge.is("basic"));
@@ -103,16 +169,22 @@ impl Session {
     }
 
     /// Asks the token service that the registry names (distribution's token specification).
-    async fn fetch_token(&mut self, challenge: &Challenge) -> Result<Authorization, RegistryFailure> {
+    async fn fetch_token(
+        &mut self,
+        challenge: &Challenge,
+        subject: &Subject,
+    ) -> Result<Authorization, RegistryFailure> {
         let url = self.token_url(challenge)?;
+        self.admitted().await?;
         let registry = Arc::clone(&self.registry);
-        let answer =
-            registry.client.get(&url, headers(registry.credentials.as_ref().map(authorization::basic))).await?;
+        let credentials = registry.credentials.as_ref().map(authorization::basic);
+        let answer = registry.client.get(&url, headers(JSON, credentials)).await?;
         let now = registry.clock.now();
         if answer.status() != StatusCode::OK {
             let standing = self.standing();
-            let refusal = Refusal::read(answer, Peer::TokenService, standing, self.repository.name.clone()).await;
-            return Err(refusal.into_failure(now));
+            let name = self.repository.name.clone();
+            let refusal = Refusal::read(answer, Peer::TokenService, standing, name, subject.clone()).await;
+            return Err(self.refused(refusal));
         }
         let body = answer.body(TOKEN_ANSWER_BYTES_MAX).await?;
         let unusable = |what: &str| self.unusable_token(&url, what);
@@ -155,9 +227,9 @@ impl Session {
     }
 }
 
-fn headers(authorization: Option<HeaderValue>) -> HeaderMap {
+fn headers(accept: &'static str, authorization: Option<HeaderValue>) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    headers.insert(ACCEPT, HeaderValue::from_static(accept));
     headers.extend(authorization.map(|authorization| (AUTHORIZATION, authorization)));
     headers
 }

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::what_it_is::what_it_is;
+
 /// The tags of a page. `null` in place of the list is a repository whose tags are all gone (distribution 2.x).
 ///
 /// # Errors
@@ -20,19 +22,6 @@ pub(crate) fn tags(body: &[u8]) -> Result<Vec<String>, &'static str> {
             tags.into_iter().map(text).collect()
         }
         Some(_) => Err("JSON whose `tags` is no list"),
-    }
-}
-
-fn what_it_is(body: &[u8]) -> &'static str {
-    let start = body.trim_ascii_start();
-    if start.is_empty() {
-        "nothing at all"
-    } else if start.starts_with(b"<") {
-        "an HTML page"
-    } else if start.starts_with(b"{") || start.starts_with(b"[") {
-        "broken JSON"
-    } else {
-        "no JSON"
     }
 }
 

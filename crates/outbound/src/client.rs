@@ -73,8 +73,10 @@ pub struct ClientError(#[source] reqwest::Error);
 /// Makes requests. Cheap to clone; clones share their connections.
 #[derive(Debug, Clone)]
 pub struct Client {
-    client: reqwest::Client,
+    inner: reqwest::Client,
     transport: Arc<Transport>,
+    /// In place of the one the client was made with.
+    request_timeout: Option<Duration>,
 }
 
 impl Client {
@@ -115,7 +117,15 @@ impl Client {
                 (client, false)
             }
         };
-        Ok(Self { client, transport: Arc::new(Transport::new(config, has_system_roots)) })
+        Ok(Self { inner: client, transport: Arc::new(Transport::new(config, has_system_roots)), request_timeout: None })
+    }
+
+    /// The same client, for answers that take longer: a large file may take hours, as long as it goes on coming.
+    #[must_use]
+    pub fn with_request_timeout(&self, request_timeout: Duration) -> Self {
+        let config = ClientConfig { request_timeout, ..self.transport.config.clone() };
+        let transport = Arc::new(Transport::new(config, self.transport.has_system_roots));
+        Self { inner: self.inner.clone(), transport, request_timeout: Some(request_timeout) }
     }
 
     /// Sends GET and returns as soon as the head of the answer is there, whatever its status.
@@ -135,8 +145,12 @@ impl Client {
         if let Some(vetting) = &self.transport.config.vetting {
             vetting.check_url(url).map_err(|refusal| Cause::from(refusal).with_evidence("url", url.as_str()))?;
         }
-        let request = self.client.request(method, url.clone()).headers(headers);
+        let request = self.inner.request(method, url.clone()).headers(headers);
         let request = if body.is_empty() { request } else { request.body(body) };
+        let request = match self.request_timeout {
+            Some(timeout) => request.timeout(timeout),
+            None => request,
+        };
         let asked_at = Instant::now();
         let sent = request.send().await;
         match sent {
@@ -163,6 +177,6 @@ impl Client {
         // Neither fails for a URL that has just been used for a request.
         let is_set = url.set_scheme("https").is_ok() && url.set_port(port).is_ok();
         let timeout = LOOK_TIMEOUT.min(self.transport.config.request_timeout);
-        is_set && Transport::has_met_tls(&self.client.get(url).timeout(timeout).send().await)
+        is_set && Transport::has_met_tls(&self.inner.get(url).timeout(timeout).send().await)
     }
 }

@@ -4,6 +4,22 @@
 
 /// Generated from `proto/`; documented there.
 #[allow(missing_docs, unused_qualifications, clippy::all, clippy::pedantic, reason = "generated code")]
+pub mod analyzer {
+    pub mod v1 {
+        tonic::include_proto!("analyzer.v1");
+    }
+}
+
+/// Generated from `proto/`; documented there.
+#[allow(missing_docs, unused_qualifications, clippy::all, clippy::pedantic, reason = "generated code")]
+pub mod catalog {
+    pub mod v1 {
+        tonic::include_proto!("catalog.v1");
+    }
+}
+
+/// Generated from `proto/`; documented there.
+#[allow(missing_docs, unused_qualifications, clippy::all, clippy::pedantic, reason = "generated code")]
 pub mod events {
     pub mod v1 {
         tonic::include_proto!("events.v1");

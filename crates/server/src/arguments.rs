@@ -6,10 +6,11 @@ use clap::{Parser, Subcommand, ValueEnum};
 use service::telemetry::LogFormat;
 
 use crate::service_name::ServiceName;
+use crate::version::VERSION;
 
 /// The event log for container security: what failed, why, since when.
 #[derive(Debug, Parser)]
-#[command(name = "anchore-events", version, disable_help_subcommand = true)]
+#[command(name = "anchore-events", version = VERSION.as_str(), disable_help_subcommand = true)]
 pub struct Arguments {
     /// The configuration file [default: ./config.yaml if present]
     #[arg(long, global = true, value_name = "FILE")]
@@ -42,6 +43,11 @@ pub enum Command {
         #[command(subcommand)]
         action: Option<DeadLettersAction>,
     },
+    /// The log on this machine and the consumers of the bus: who is behind, and what was put aside
+    Bus {
+        #[command(subcommand)]
+        action: Option<BusAction>,
+    },
     /// Print the configuration as it was resolved, secrets masked; exit 78 with every problem named
     CheckConfig,
     /// Ask the running process whether it is ready, for container probes: exit 0 or 1
@@ -65,6 +71,32 @@ pub enum DeadLettersAction {
     Drop {
         /// Its ID, as listed
         id: String,
+    },
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum BusAction {
+    /// Show consumers, and messages that were put aside (the default)
+    Show,
+    /// Have a consumer forgotten whose service is gone for good, so that it holds nothing back
+    Forget {
+        /// Its name, as shown
+        consumer: String,
+    },
+    /// Send messages that were put aside after all
+    Retry {
+        /// Their IDs, as shown
+        #[arg(value_name = "ID", required_unless_present = "all")]
+        ids: Vec<String>,
+        /// Every one of them
+        #[arg(long, conflicts_with = "ids")]
+        all: bool,
+    },
+    /// Drop messages that were put aside, for good; what they held is lost
+    Drop {
+        /// Their IDs, as shown
+        #[arg(value_name = "ID", required = true)]
+        ids: Vec<String>,
     },
 }
 

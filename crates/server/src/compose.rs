@@ -4,6 +4,7 @@ mod analyzer;
 mod bound;
 mod catalog;
 mod events_store;
+mod failed_log_ins;
 mod gateway;
 mod notifier;
 mod outbox;
@@ -71,6 +72,7 @@ async fn start(
         service.spawn(stop, tasks);
     }
     outbox::spawn(ground, stop, tasks);
+    failed_log_ins::spawn(ground, services, stop, tasks);
     let router = service::admin::router(Arc::clone(&ground.metrics), ground.readiness.clone());
     let stop = stop.child_token();
     tasks.spawn(async move {

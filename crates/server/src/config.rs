@@ -1,7 +1,6 @@
 //! The configuration as a whole: joins the sections that the crates read.
 
 mod bus;
-mod later;
 mod legacy;
 
 use std::collections::BTreeMap;
@@ -16,7 +15,7 @@ use service::config::{Document, Environment, Problem, Problems, Reading, Section
 use service::door::{ListenAddress, TlsConfig};
 use service::telemetry::LogConfig;
 
-pub use self::bus::BusConfig;
+pub use self::bus::{BusConfig, BusKind, OutboxConfig};
 use crate::arguments::Arguments;
 use crate::service_name::ServiceName;
 
@@ -124,7 +123,6 @@ impl Config {
         let mut analyzer = services.section("analyzer");
         read_url(ServiceName::Analyzer, &mut analyzer);
         let analyzer_config = analyzer::Config::read(&mut analyzer);
-        later::read_analyzer(&mut analyzer);
         analyzer.finish();
 
         legacy::ignore_services(&mut services);
@@ -178,7 +176,7 @@ impl Config {
     pub fn check_services(&self, services: &[ServiceName]) -> Result<(), Problems> {
         let uses_bus = services.iter().any(|service| service.uses_bus());
         let has_store = services.contains(&ServiceName::EventsStore);
-        if !matches!(self.bus, BusConfig::Local { .. }) || !uses_bus || has_store {
+        if !matches!(self.bus.kind, BusKind::Local) || !uses_bus || has_store {
             return Ok(());
         }
         let problem =
@@ -189,7 +187,7 @@ impl Config {
     /// Rules over several sections.
     fn check(&self) -> Result<(), Problems> {
         let mut problems = Vec::new();
-        if let BusConfig::Nats(nats) = &self.bus
+        if let BusKind::Nats(nats) = &self.bus.kind
             && let Err(error) = nats.validate()
         {
             problems.push(Problem { path: "bus".to_owned(), problem: error.to_string() });

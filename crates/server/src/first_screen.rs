@@ -9,6 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::config::Config;
 use crate::service_name::ServiceName;
+use crate::version::VERSION;
 
 /// The addresses that this process listens at, as the system gave them.
 #[derive(Default)]
@@ -31,14 +32,14 @@ pub fn print(screen: &Screen<'_>) {
 
 impl Screen<'_> {
     fn text(&self) -> String {
-        let mut text = format!("\nanchore-events {}\n\n", env!("CARGO_PKG_VERSION"));
+        let mut text = format!("\nanchore-events {}\n\n", *VERSION);
         let mut line = |label: &str, value: &str| {
             // Writing to a String cannot fail.
             let _ = writeln!(text, "  {label:<11} {value}");
         };
         let scheme = if self.config.tls.is_some() { "https" } else { "http" };
         if let Some(address) = self.doors.services.get(&ServiceName::Gateway) {
-            line("listens", &format!("{scheme}://{address}  gRPC and /health"));
+            line("listens", &format!("{scheme}://{address}  REST /v1, gRPC and /health"));
         }
         if let Some(address) = self.doors.services.get(&ServiceName::EventsStore) {
             line("", &format!("{scheme}://{address}  gRPC of the events-store itself"));
@@ -68,9 +69,9 @@ impl Screen<'_> {
 
     fn watched(&self) -> String {
         let catalog = &self.config.catalog;
-        let names: Vec<String> = catalog.repositories.iter().map(|repository| repository.name().to_string()).collect();
+        let names: Vec<String> = catalog.repositories.iter().map(|watch| watch.key.to_string()).collect();
         match names.as_slice() {
-            [] => "no repository yet: name some in `services.catalog.repositories`".to_owned(),
+            [] => "what `anchore-cli repo add` has added, and nothing in `services.catalog.repositories`".to_owned(),
             names => format!("{} every {}", names.join(", "), service::config::format_span(catalog.repo_watcher)),
         }
     }

@@ -1,6 +1,6 @@
 //! What the services stand on, opened once for the process: the data directory, the buses, the database, the accounts.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use accounts::Accounts;
@@ -15,7 +15,7 @@ use prometheus_client::registry::Registry;
 use secrecy::SecretString;
 use service::readiness::Readiness;
 
-use crate::config::{BusConfig, Config};
+use crate::config::{BusKind, Config, OutboxConfig};
 use crate::service_name::ServiceName;
 
 /// What is shared by the services of a process.
@@ -42,8 +42,10 @@ pub struct Buses {
     pub notes: Arc<dyn Notes>,
     /// Whether the log has to be carried over to the bus.
     pub is_elsewhere: bool,
-    /// To be closed in good order at the end.
-    file: Arc<LocalBus>,
+    /// The log itself. To be closed in good order at the end.
+    pub file: Arc<LocalBus>,
+    /// Where it lies.
+    pub path: PathBuf,
 }
 
 /// Makes the data directory where there is none, and makes sure that it can be written.
@@ -63,11 +65,11 @@ impl Ground {
     pub async fn open(config: &Config, services: &[ServiceName]) -> anyhow::Result<Self> {
         prepare_data_dir(&config.data_dir)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let (accounts, made_up_password) = Accounts::open(config.accounts.clone(), &config.data_dir)
+        let (accounts, made_up_password) = Accounts::open(config.accounts.clone(), &config.data_dir, clock.clone())
             .with_context(|| format!("cannot keep the admin's password in `{}`", config.data_dir.display()))?;
         let database = Database::open(&config.database).context("database.url")?;
         let uses_bus = services.iter().any(|service| service.uses_bus());
-        let buses = if uses_bus { Some(Buses::open(config, &clock).await?) } else { None };
+        let buses = if uses_bus { Some(Buses::open(config, services, &clock).await?) } else { None };
         Ok(Self {
             clock,
             accounts,
@@ -88,13 +90,21 @@ impl Ground {
 
     /// What `service` emits events with.
     pub fn emitter(&self, service: ServiceName) -> anyhow::Result<Emitter> {
-        let publisher = EventPublisher::new(self.buses()?.log.clone());
-        Ok(Emitter::new(publisher, self.clock.clone(), self.source(service)))
+        Ok(self.emitter_of(self.buses()?, service.in_events()))
+    }
+
+    /// What a part of this process emits events with.
+    pub fn emitter_of(&self, buses: &Buses, part: String) -> Emitter {
+        Emitter::new(EventPublisher::new(buses.log.clone()), self.clock.clone(), self.source_of(part))
     }
 
     /// Who emits, as events name it.
     pub fn source(&self, service: ServiceName) -> Source {
-        Source { service: Some(service.in_events()), host_id: Some(self.host_id.clone()), ..Source::default() }
+        self.source_of(service.in_events())
+    }
+
+    fn source_of(&self, part: String) -> Source {
+        Source { service: Some(part), host_id: Some(self.host_id.clone()), ..Source::default() }
     }
 
     /// Declares the metrics of a part of this process.
@@ -112,26 +122,42 @@ impl Ground {
 }
 
 impl Buses {
-    async fn open(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Self> {
-        match &config.bus {
-            BusConfig::Local { max_bytes } => {
-                let file = open_log(&config.data_dir.join("bus.db"), *max_bytes, clock).await?;
+    async fn open(config: &Config, services: &[ServiceName], clock: &Arc<dyn Clock>) -> anyhow::Result<Self> {
+        let path = log_path(config);
+        match &config.bus.kind {
+            BusKind::Local => {
+                let readers = services.iter().filter(|service| service.reads_bus());
+                let readers = readers.map(|service| service.as_str().to_owned()).collect();
+                let file = open_log(&path, config.bus.outbox, readers, clock).await?;
                 let (bus, log, notes) = (file.clone(), file.clone(), file.clone());
-                Ok(Self { bus, log, notes, is_elsewhere: false, file })
+                Ok(Self { bus, log, notes, is_elsewhere: false, file, path })
             }
-            BusConfig::Nats(nats) => {
+            BusKind::Nats(nats) => {
                 let nats = NatsBus::connect(NatsConfig::clone(nats)).await;
                 let nats = nats.map_err(|error| anyhow!("bus: {}", error.chain()))?;
-                let max_bytes = LocalBusConfig::default().max_bytes;
-                let file = open_log(&config.data_dir.join("outbox.db"), max_bytes, clock).await?;
-                Ok(Self { bus: nats.clone(), log: file.clone(), notes: nats, is_elsewhere: true, file })
+                let file = open_log(&path, config.bus.outbox, vec![outbox::CONSUMER.to_owned()], clock).await?;
+                Ok(Self { bus: nats.clone(), log: file.clone(), notes: nats, is_elsewhere: true, file, path })
             }
         }
     }
 }
 
-async fn open_log(file: &Path, max_bytes: u64, clock: &Arc<dyn Clock>) -> anyhow::Result<Arc<LocalBus>> {
-    let config = LocalBusConfig { max_bytes, clock: Arc::clone(clock), ..LocalBusConfig::default() };
+/// Where the log of a process lies: the bus itself, or the way to it.
+pub fn log_path(config: &Config) -> PathBuf {
+    config.data_dir.join(match config.bus.kind {
+        BusKind::Local => "bus.db",
+        BusKind::Nats(_) => "outbox.db",
+    })
+}
+
+async fn open_log(
+    file: &Path,
+    OutboxConfig { max_bytes, max_age }: OutboxConfig,
+    expected: Vec<String>,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<Arc<LocalBus>> {
+    let clock = Arc::clone(clock);
+    let config = LocalBusConfig { max_bytes, max_age, expected, clock, ..LocalBusConfig::default() };
     let opened = LocalBus::open(file, config).await;
     opened.map_err(|error| anyhow!("`{}`: {}", file.display(), error.chain()))
 }

@@ -4,6 +4,7 @@
 //! A table of contents: flags, configuration, logging, then what was asked for.
 
 mod arguments;
+mod bus;
 mod check_config;
 mod compose;
 mod config;
@@ -13,6 +14,7 @@ mod ground;
 mod health;
 mod migrate;
 mod service_name;
+mod version;
 
 use std::process::ExitCode;
 
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
             Command::Run { services } => compose::run(config, reading, &services).await,
             Command::Migrate => migrate::migrate(&config).await,
             Command::DeadLetters { action } => dead_letters::act(&config, action).await,
+            Command::Bus { action } => bus::act(&config, action).await,
             Command::CheckConfig => check_config::show(&config, &reading),
             Command::Health { service } => health::ask(&config, service).await,
         }

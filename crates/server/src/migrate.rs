@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use database::sea_orm_migration::MigratorTrait;
-use database::{Database, DatabaseError, DatabaseUrl};
+use database::{Database, DatabaseUrl};
 
 use crate::config::Config;
 use crate::ground::prepare_data_dir;
@@ -15,21 +15,24 @@ pub async fn migrate(config: &Config) -> anyhow::Result<ExitCode> {
         prepare_data_dir(&config.data_dir)?;
     }
     let database = Database::open(&config.database).context("database.url")?;
-    let store = bring_up_to_date::<events_store::Migrator>(&database).await;
-    let notifier = bring_up_to_date::<notifier::Migrator>(&database).await;
-    let policy_engine = bring_up_to_date::<policy_engine::Migrator>(&database).await;
-    let changed = store.and_then(|store| Ok(store | notifier? | policy_engine?));
-    let changed = changed.map_err(|error| anyhow::anyhow!("{}: {}", config.database, error.chain()))?;
-    println!("{} {}", config.database, if changed { "was brought up to date" } else { "is up to date" });
+    let mut is_changed = false;
+    is_changed |= bring_up_to_date::<events_store::Migrator>(&database, config).await?;
+    is_changed |= bring_up_to_date::<catalog::Migrator>(&database, config).await?;
+    is_changed |= bring_up_to_date::<notifier::Migrator>(&database, config).await?;
+    is_changed |= bring_up_to_date::<policy_engine::Migrator>(&database, config).await?;
+    is_changed |= bring_up_to_date::<analyzer::Migrator>(&database, config).await?;
+    let said = if is_changed { "was brought up to date" } else { "is up to date" };
+    println!("{} {said}", config.database);
     database.close().await;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Returns whether anything was missing.
-async fn bring_up_to_date<M: MigratorTrait>(database: &Database) -> Result<bool, DatabaseError> {
-    if database.is_migrated::<M>().await? {
-        return Ok(false);
+/// Whether anything was missing.
+async fn bring_up_to_date<M: MigratorTrait>(database: &Database, config: &Config) -> anyhow::Result<bool> {
+    let failed = |error: database::DatabaseError| anyhow!("{}: {}", config.database, error.chain());
+    let was_migrated = database.is_migrated::<M>().await.map_err(failed)?;
+    if !was_migrated {
+        database.migrate::<M>().await.map_err(failed)?;
     }
-    database.migrate::<M>().await?;
-    Ok(true)
+    Ok(!was_migrated)
 }

@@ -50,6 +50,11 @@ impl ServiceName {
     pub fn uses_bus(self) -> bool {
         self != Self::Gateway
     }
+
+    /// Whether it reads the bus, as a consumer of its own name.
+    pub fn reads_bus(self) -> bool {
+        matches!(self, Self::EventsStore | Self::Notifier | Self::Analyzer)
+    }
 }
 
 impl fmt::Display for ServiceName {

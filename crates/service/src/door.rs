@@ -25,6 +25,7 @@ use tokio_util::task::TaskTracker;
 use tower_service::Service;
 use tracing::{debug, warn};
 
+use crate::client_address::PeerAddress;
 use crate::config::Section;
 use crate::shutdown::GRACE;
 
@@ -208,7 +209,9 @@ impl Connection {
         builder.http2().timer(TokioTimer::new()).keep_alive_interval(KEEP_ALIVE).max_concurrent_streams(STREAMS_MAX);
         let router = self.router;
         let service = hyper::service::service_fn(move |request: Request<Incoming>| {
-            let answer = router.clone().call(request.map(Body::new));
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(PeerAddress(peer));
+            let answer = router.clone().call(request);
             async move { Ok::<_, Infallible>(answer.await.unwrap_or_else(|never| match never {})) }
         });
         let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);

@@ -57,6 +57,8 @@ pub struct GrpcServer {
     /// Full names of the services whose health follows a service of this process.
     followed: Vec<(&'static str, &'static str)>,
     descriptors: &'static [u8],
+    /// Routes that are no gRPC.
+    others: Router,
 }
 
 impl GrpcServer {
@@ -66,12 +68,17 @@ impl GrpcServer {
         let (health, health_service) = tonic_health::server::health_reporter();
         let mut routes = RoutesBuilder::default();
         routes.add_service(health_service);
-        Self { routes, health, followed: Vec::new(), descriptors }
+        Self { routes, health, followed: Vec::new(), descriptors, others: Router::new() }
     }
 
     /// Where services are added.
     pub fn routes(&mut self) -> &mut RoutesBuilder {
         &mut self.routes
+    }
+
+    /// Answers the routes of `router` beside the gRPC.
+    pub fn also(&mut self, router: Router) {
+        self.others = std::mem::take(&mut self.others).merge(router);
     }
 
     /// The health of the gRPC service `name` is the readiness of `service`.
@@ -92,7 +99,7 @@ impl GrpcServer {
         let v1alpha = reflection(REFLECTION_V1ALPHA).build_v1alpha().expect("descriptors of our own build are valid");
         self.routes.add_service(v1).add_service(v1alpha);
         let health = GrpcHealth { reporter: self.health, followed: self.followed };
-        (self.routes.routes().into_axum_router(), health)
+        (self.routes.routes().into_axum_router().merge(self.others), health)
     }
 }
 

@@ -4,6 +4,7 @@
 //! Relies on nothing of ours. Deliberately knows no event, no table and no bus.
 
 pub mod admin;
+pub mod client_address;
 pub mod config;
 pub mod door;
 pub mod grpc;

@@ -1,6 +1,7 @@
 //! The developer's door: `cargo xtask test` sets up all that the tests need and runs them, `cargo xtask check` holds the
 //! code against its rules. `.ci/run` calls both.
 
+mod engine;
 mod run;
 mod servers;
 mod total;
@@ -10,6 +11,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+use crate::engine::Engine;
 use crate::run::{Command, step};
 use crate::total::Total;
 
@@ -31,6 +33,8 @@ enum Task {
     },
     /// Format, lints and documentation, with warnings as errors
     Check,
+    /// The test of docker-compose.yml alone: every fault to every container in turn, under load
+    Compose,
     /// The fault campaign: break a running system by a seeded schedule, and count what it lost
     #[command(disable_help_flag = true)]
     Chaos {
@@ -44,6 +48,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().task {
         Task::Test { arguments } => test(&arguments),
         Task::Check => check(),
+        Task::Compose => compose(),
         Task::Chaos { arguments } => chaos(&arguments),
     };
     match result {
@@ -58,16 +63,42 @@ fn main() -> ExitCode {
 fn test(arguments: &[String]) -> Result<()> {
     step("servers");
     servers::find_or_install()?;
-    step("programs");
-    Command::cargo(["build", "--locked", "--package", "server", "--package", "cli"]).run()?;
+    build_programs()?;
     step("tests");
     let scope: &[&str] = if arguments.is_empty() { &["--workspace"] } else { &[] };
     // One program after the other, each with its own summary; a failure in one does not hide the next.
     let mut total = Total::default();
     let command = Command::cargo(["test", "--locked", "--no-fail-fast"]).with(scope).with(arguments);
-    let result = command.run_with_each_line(|line| total.add(line));
+    let mut result = command.run_with_each_line(|line| total.add(line));
+    if arguments.is_empty() {
+        step("containers");
+        match Engine::find_or_start() {
+            Ok(_engine) => result = result.and(compose_test(&mut total)),
+            Err(reason) => total.leave_out("the compose test (docker-compose.yml in containers)", &reason),
+        }
+    }
     println!("\n{total}");
     result
+}
+
+fn compose() -> Result<()> {
+    step("containers");
+    let _engine = Engine::find_or_start()?;
+    build_programs()?;
+    compose_test(&mut Total::default())
+}
+
+fn build_programs() -> Result<()> {
+    step("programs");
+    Command::cargo(["build", "--locked", "--package", "server", "--package", "cli"]).run()
+}
+
+/// By itself: it needs what a plain `cargo test` cannot count on.
+fn compose_test(total: &mut Total) -> Result<()> {
+    step("compose test");
+    let test = ["test", "--locked", "--package", "acceptance", "--test", "it", "compose::"];
+    let command = Command::cargo(test).with(&["--", "--ignored", "--nocapture"]);
+    command.run_with_each_line(|line| total.add(line))
 }
 
 fn check() -> Result<()> {

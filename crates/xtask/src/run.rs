@@ -42,6 +42,12 @@ impl Command {
         well_ended(&line, status)
     }
 
+    /// Whether it can be started and ends well; nothing that it prints is shown.
+    pub fn succeeds(mut self) -> bool {
+        let status = self.0.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        status.is_ok_and(|status| status.success())
+    }
+
     /// Like [`Command::run`], and looks at each line of standard output as it passes.
     pub fn run_with_each_line(mut self, mut look: impl FnMut(&str)) -> Result<()> {
         let line = format!("{:?}", self.0);

@@ -8,9 +8,16 @@ pub struct Total {
     passed: u64,
     failed: u64,
     skipped: u64,
+    /// What could not be run on this machine, and why.
+    left_out: Vec<String>,
 }
 
 impl Total {
+    /// Notes a test that this machine has nothing to run it with: said last, so that nobody takes it for passed.
+    pub fn leave_out(&mut self, test: &str, reason: &anyhow::Error) {
+        self.left_out.push(format!("{test}: {reason:#}"));
+    }
+
     /// Adds a line such as `test result: ok. 4 passed; 0 failed; 1 ignored; ...`; any other line is nothing.
     pub fn add(&mut self, line: &str) {
         let Some(counts) = line.strip_prefix("test result: ") else { return };
@@ -29,7 +36,8 @@ impl Total {
 
 impl fmt::Display for Total {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "tests: {} passed, {} failed, {} skipped", self.passed, self.failed, self.skipped)
+        write!(f, "tests: {} passed, {} failed, {} skipped", self.passed, self.failed, self.skipped)?;
+        self.left_out.iter().try_for_each(|test| write!(f, "\n!!! NOT RUN: {test}"))
     }
 }
 
@@ -44,5 +52,8 @@ mod tests {
         total.add("test file::a_claim ... ok");
         total.add("test result: FAILED. 88 passed; 2 failed; 0 ignored; 0 measured; 7 filtered out; finished in 9s");
         assert_eq!(total.to_string(), "tests: 121 passed, 2 failed, 1 skipped");
+        total.leave_out("the other test", &anyhow::anyhow!("no server").context("nothing to run it with"));
+        let last = "!!! NOT RUN: the other test: nothing to run it with: no server";
+        assert_eq!(total.to_string(), format!("tests: 121 passed, 2 failed, 1 skipped\n{last}"));
     }
 }

@@ -16,21 +16,24 @@ const EDGES: &[(&str, &[&str])] = &[
     ("proto", &["event"]),
     ("contract", &["event"]),
     ("bus", &["event", "proto"]),
-    ("accounts", &["event", "service"]),
     // What emitters share.
     ("cause", &["event"]),
+    ("accounts", &["cause", "event", "service"]),
     ("emitter", &["bus", "event"]),
     ("outbound", &["cause", "event"]),
-    ("outbox", &["bus", "service"]),
+    ("outbox", &["bus", "cause", "emitter", "event", "service"]),
     ("oci-registry", &["cause", "event", "outbound", "service"]),
     ("webhook", &["cause", "contract", "event", "outbound"]),
     // Adapters: seen by `server` alone.
     ("bus-local", &["bus", "database", "event"]),
     ("bus-nats", &["bus", "event"]),
     // Services: never see one another.
-    ("catalog", &["cause", "emitter", "event", "oci-registry", "outbound", "service"]),
+    (
+        "catalog",
+        &["accounts", "bus", "cause", "database", "emitter", "event", "oci-registry", "outbound", "proto", "service"],
+    ),
     ("events-store", &["accounts", "bus", "cause", "database", "emitter", "event", "proto", "service"]),
-    ("gateway", &["proto", "service"]),
+    ("gateway", &["contract", "event", "proto", "service"]),
     ("notifier", &["accounts", "bus", "cause", "database", "emitter", "event", "proto", "service", "webhook"]),
     ("policy-engine", &["accounts", "cause", "database", "emitter", "event", "outbound", "proto", "service"]),
     (
@@ -62,6 +65,7 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     ("xtask", &[]),
+    ("demo", &["outbound"]),
     // For tests.
     ("fixtures", &[]),
     ("acceptance", &[]),
@@ -78,8 +82,11 @@ const FOR_TESTS: &[&str] = &["bus", "database", "event", "fixtures", "proto"];
 /// Packages of others that are one crate's business.
 const HIDDEN: &[(&str, &[&str])] = &[
     ("async-nats", &["bus-nats"]),
-    ("sea-orm", &["bus-local", "database", "events-store", "notifier", "policy-engine"]),
-    ("sea-orm-migration", &["bus-local", "database", "events-store", "notifier", "policy-engine"]),
+    ("sea-orm", &["analyzer", "bus-local", "catalog", "database", "events-store", "notifier", "policy-engine"]),
+    (
+        "sea-orm-migration",
+        &["analyzer", "bus-local", "catalog", "database", "events-store", "notifier", "policy-engine"],
+    ),
     ("sqlx", &["bus-local", "database", "events-store", "notifier"]),
     ("reqwest", &["outbound"]),
     ("argon2", &["accounts"]),

@@ -3,30 +3,34 @@
 
 #[macro_use]
 mod shape;
-mod certificates;
 mod cli;
+mod compose_stack;
 mod eventually;
 mod feeds;
 mod http;
+mod loss;
 mod port;
 mod process;
 mod program;
+mod python;
 mod random;
-mod registry;
+mod rest;
 mod rpc;
 mod samples;
 mod stack;
 
-pub use certificates::{Authority, Identity};
 pub use cli::{ADMIN, ALICE, BOB, CAROL, Client, Output, User, id_in, run};
+pub use compose_stack::{ComposeStack, Container};
 pub use eventually::{DEADLINE, eventually, holds};
 pub use feeds::Feeds;
 pub use http::http_get;
+pub use loss::all_are_listed_once_and_in_full;
 pub use port::{any_ports, free_port};
 pub use process::Process;
 pub use program::{client_program, server_program};
+pub use python::Python;
 pub use random::Random;
-pub use registry::{REGISTRY_PASSWORD, REGISTRY_USER, Registry};
+pub use rest::{Answer, Rest};
 pub use rpc::{Rpc, block_on, wrong_fields};
 pub use samples::{event, id_of, lines_of, page_events};
 pub use shape::Shape;

@@ -1,6 +1,5 @@
 //! `kill -9` of every process in turn while events are published: what was reported as durable is there.
 
-use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Write};
 use std::ops::Range;
 use std::process::Child;
@@ -10,9 +9,9 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use serde_json::Value;
-
-use crate::harness::{ADMIN, Client, Random, Shape, Stack, event, eventually, holds, lines_of, run};
+use crate::harness::{
+    ADMIN, Client, Random, Shape, Stack, all_are_listed_once_and_in_full, event, eventually, holds, lines_of, run,
+};
 
 on_every_stack!(what_was_reported_as_durable_survives_kill_9);
 
@@ -22,8 +21,6 @@ const EVENTS: u64 = 20_000;
 
 /// Longest time between a report and a kill: a few batches, so that a kill meets every step of one.
 const MOMENT_MICROS_MAX: u64 = 100_000;
-/// What a killed store had in hand comes back when its time to acknowledge has passed, a minute.
-const REDELIVERY_DEADLINE: Duration = Duration::from_mins(3);
 /// Publishing, and all the retries that the kills cost.
 const PUBLISH_DEADLINE: Duration = Duration::from_mins(5);
 
@@ -81,28 +78,6 @@ fn kill(stack: &mut Stack, victim: Victim) {
         Victim::Nats => stack.nats.as_mut().expect("the shape has one").restart(),
         Victim::Postgres => stack.postgres.as_mut().expect("the shape has one").restart(),
     }
-}
-
-fn all_are_listed_once_and_in_full(client: &Client, reported: &[String]) {
-    let mut records = Vec::new();
-    eventually(REDELIVERY_DEADLINE, || {
-        let listed = client.run(&["-o", "ndjson", "event", "list", "--all"]);
-        holds(listed.code == 0, || format!("{listed:?}"))?;
-        records = listed.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect::<Vec<Value>>();
-        let listed: HashSet<&str> = records.iter().map(id).collect();
-        let missing = reported.iter().filter(|id| !listed.contains(id.as_str())).count();
-        holds(missing == 0, || format!("{missing} of {} reported events are not listed", reported.len()))
-    });
-    let mut seen = HashSet::new();
-    for record in &records {
-        assert!(seen.insert(id(record)), "listed twice: {record}");
-        let number = u64::from_str_radix(id(record), 16).expect("an id of ours");
-        assert_eq!(record["event"], event(number)["event"], "in full");
-    }
-}
-
-fn id(record: &Value) -> &str {
-    record["generated_uuid"].as_str().expect("a record has an id")
 }
 
 /// `anchore-cli event publish -`, while it runs.

@@ -1,11 +1,9 @@
 //! Watched repositories of real registries: each way to fail is one event that says why, and what works is none.
 
+use fixtures::{Authority, Identity, REGISTRY_PASSWORD, REGISTRY_USER, RegistryAccess, RegistryServer};
 use serde_json::Value;
 
-use crate::harness::{
-    ADMIN, Authority, DEADLINE, Output, REGISTRY_PASSWORD, REGISTRY_USER, Registry, Shape, Stack, eventually,
-    free_port, holds,
-};
+use crate::harness::{ADMIN, DEADLINE, Output, Shape, Stack, eventually, free_port, holds};
 
 on_every_stack!(each_failure_is_one_event_that_says_why);
 
@@ -22,16 +20,14 @@ struct Watched {
 }
 
 fn each_failure_is_one_event_that_says_why(shape: Shape) {
-    let (authority, unknown_authority) = (Authority::new(), Authority::new());
-    let good = Registry::start(true, None);
-    good.add_tag("team/app", "1.0");
-    let wrong = Registry::start(true, None);
-    let closed = Registry::start(true, None);
-    let tls = Registry::start(false, Some(&authority.issue_until(2096)));
-    tls.add_tag("team/app", "1.0");
-    let plain = Registry::start(false, Some(&authority.issue_until(2096)));
-    let foreign = Registry::start(false, Some(&unknown_authority.issue_until(2096)));
-    let expired = Registry::start(false, Some(&authority.issue_until(2020)));
+    let (authority, unknown_authority) = (Authority::named("acceptance"), Authority::named("acceptance's twin"));
+    let good = registry(RegistryAccess::Password, None);
+    let wrong = registry(RegistryAccess::Password, None);
+    let closed = registry(RegistryAccess::Password, None);
+    let tls = registry(RegistryAccess::Everybody, Some(authority.issue("127.0.0.1")));
+    let plain = registry(RegistryAccess::Everybody, Some(authority.issue("127.0.0.1")));
+    let foreign = registry(RegistryAccess::Everybody, Some(unknown_authority.issue("127.0.0.1")));
+    let expired = registry(RegistryAccess::Everybody, Some(authority.issue_until("127.0.0.1", 2020)));
     // Nobody listens there, and nobody else gets the port.
     let stopped = format!("127.0.0.1:{}", free_port());
 
@@ -42,27 +38,26 @@ fn each_failure_is_one_event_that_says_why(shape: Shape) {
         hint,
     };
     let all = [
-        watched(&good.name(), "team/app", true, None, ""),
-        watched(&tls.name(), "team/app", false, None, ""),
-        watched(&good.name(), "team/unknown", true, Some("not_found"), "services.catalog.repositories"),
-        watched(&wrong.name(), "team/app", true, Some("auth"), "password_env"),
-        watched(&closed.name(), "team/app", true, Some("auth"), "services.catalog.registries"),
+        watched(&good.registry(), "team/app", true, None, ""),
+        watched(&tls.registry(), "team/app", false, None, ""),
+        watched(&good.registry(), "team/unknown", true, Some("not_found"), "services.catalog.repositories"),
+        watched(&wrong.registry(), "team/app", true, Some("auth"), "password_env"),
+        watched(&closed.registry(), "team/app", true, Some("auth"), "services.catalog.registries"),
         watched(&stopped, "team/app", true, Some("connect"), ""),
-        watched(&plain.name(), "team/app", true, Some("tls"), "insecure"),
-        watched(&foreign.name(), "team/app", false, Some("tls"), "ca_file"),
-        watched(&expired.name(), "team/app", false, Some("tls"), "certificate"),
+        watched(&plain.registry(), "team/app", true, Some("tls"), "insecure"),
+        watched(&foreign.registry(), "team/app", false, Some("tls"), "ca_file"),
+        watched(&expired.registry(), "team/app", false, Some("tls"), "certificate"),
     ];
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    let ca_file = directory.path().join("authority.pem");
-    std::fs::write(&ca_file, &authority.pem).expect("a file of our own");
+    let ca_file = authority.file.path();
     let repositories = all.iter().map(|watched| {
         format!("{{name: '{}', account: admin, insecure: {}}}", watched.repository, watched.is_insecure)
     });
-    let with_password = |registry: &Registry, variable: &str| {
-        format!("{{registry: '{}', username: {REGISTRY_USER}, password_env: {variable}}}", registry.name())
+    let with_password = |registry: &RegistryServer, variable: &str| {
+        format!("{{registry: '{}', username: {REGISTRY_USER}, password_env: {variable}}}", registry.registry())
     };
-    let with_authority =
-        |registry: &Registry| format!("{{registry: '{}', ca_file: '{}'}}", registry.name(), ca_file.display());
+    let with_authority = |registry: &RegistryServer| {
+        format!("{{registry: '{}', ca_file: '{}'}}", registry.registry(), ca_file.display())
+    };
     let registries = [
         with_password(&good, "RIGHT_PASSWORD"),
         with_password(&wrong, "WRONG_PASSWORD"),
@@ -96,6 +91,16 @@ fn each_failure_is_one_event_that_says_why(shape: Shape) {
         check(&stack, watched, &records);
     }
     assert_eq!(records.len(), expected, "and nothing else was emitted");
+}
+
+/// With one image, and TLS where there is an `identity`.
+fn registry(access: RegistryAccess, identity: Option<Identity>) -> RegistryServer {
+    let mut registry = RegistryServer::start(access);
+    registry.pusher().push("team/app", "1.0", "an image");
+    if let Some(identity) = identity {
+        registry.secure(identity);
+    }
+    registry
 }
 
 fn check(stack: &Stack, watched: &Watched, records: &[Value]) {

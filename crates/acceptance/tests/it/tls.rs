@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::process::Command;
 
+use fixtures::Authority;
+
 use crate::harness::{
-    ADMIN, Authority, Client, DEADLINE, Process, any_ports, event, eventually, free_port, holds, id_of, run,
-    server_program,
+    ADMIN, Client, DEADLINE, Process, any_ports, event, eventually, free_port, holds, id_of, run, server_program,
 };
 
 /// `anchore-events`, in one process, with the configuration of `folder`.
@@ -22,8 +23,8 @@ fn server(folder: &Path, admin_port: u16, gateway_port: u16, arguments: &[&str])
 fn every_door_speaks_tls_where_a_certificate_is_configured() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let folder = directory.path();
-    let authority = Authority::new();
-    let identity = authority.issue_until(2096);
+    let authority = Authority::named("acceptance");
+    let identity = authority.issue("127.0.0.1");
     let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).expect("a file of our own");
     write("authority.pem", &authority.pem);
     write("certificate.pem", &identity.certificate_pem);
@@ -63,9 +64,10 @@ fn every_door_speaks_tls_where_a_certificate_is_configured() {
 fn a_certificate_that_cannot_be_used_is_named() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let folder = directory.path();
-    let identity = Authority::new().issue_until(2096);
+    let identity = Authority::named("acceptance").issue("127.0.0.1");
     std::fs::write(folder.join("certificate.pem"), &identity.certificate_pem).expect("a file of our own");
-    std::fs::write(folder.join("other.pem"), Authority::new().issue_until(2096).key_pem).expect("a file of our own");
+    std::fs::write(folder.join("other.pem"), Authority::named("acceptance").issue("127.0.0.1").key_pem)
+        .expect("a file of our own");
     let check = |config: &str, parts: &[&str]| {
         std::fs::write(folder.join("config.yaml"), config).expect("a file of our own");
         let output = run(&mut server(folder, 0, 0, &[]), b"", DEADLINE);

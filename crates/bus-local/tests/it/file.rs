@@ -1,89 +1,14 @@
 //! The file: who may open it, what is deleted from it, and what happens when it cannot be written.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bus::{Bus, BusError, Consumer, ConsumerSpec, Outgoing, Settlement, Verdict};
+use bus::{Bus, BusError, ConsumerSpec, Settlement, Verdict};
 use bus_local::{DEDUPE_WINDOW_MIN, LocalBus, LocalBusConfig};
-use database::sea_orm::sqlx::{self, Connection, SqliteConnection};
-use event::ManualClock;
-use tempfile::TempDir;
+use database::sea_orm::sqlx::{self, Connection};
 use tokio::time::Instant;
 
-const DEADLINE: Duration = Duration::from_secs(30);
-
-struct Fixture {
-    _directory: TempDir,
-    file: PathBuf,
-    clock: Arc<ManualClock>,
-}
-
-impl Fixture {
-    fn new() -> Self {
-        let directory = tempfile::tempdir().expect("a temporary directory");
-        let file = directory.path().join("bus.db");
-        let now = "2026-11-01T12:00:00Z".parse().expect("a time");
-        Self { _directory: directory, file, clock: Arc::new(ManualClock::at(now)) }
-    }
-
-    async fn open(&self) -> Result<Arc<LocalBus>, BusError> {
-        self.open_with(LocalBusConfig::default().max_bytes).await
-    }
-
-    async fn open_with(&self, max_bytes: u64) -> Result<Arc<LocalBus>, BusError> {
-        let config = LocalBusConfig { max_bytes, clock: self.clock.clone(), ..LocalBusConfig::default() };
-        LocalBus::open(&self.file, config).await
-    }
-
-    async fn connect(&self) -> SqliteConnection {
-        connect(&self.file).await
-    }
-
-    async fn held(&self) -> i64 {
-        let mut connection = self.connect().await;
-        sqlx::query_scalar("SELECT count(*) FROM message").fetch_one(&mut connection).await.expect("a count")
-    }
-}
-
-async fn connect(file: &Path) -> SqliteConnection {
-    SqliteConnection::connect(&format!("sqlite://{}?mode=rwc", file.display())).await.expect("a connection")
-}
-
-fn outgoing(id: impl Into<String>, payload_bytes: usize) -> Outgoing {
-    Outgoing { subject: "events.v1.admin.info.test.made".into(), id: id.into(), payload: vec![7; payload_bytes] }
-}
-
-async fn reader(bus: &LocalBus, name: &'static str) -> Arc<dyn Consumer> {
-    let spec = ConsumerSpec { name, reads: None, ack_wait: Duration::from_mins(1), unsettled_max: 5000 };
-    bus.consumer(&spec).await.expect("a consumer")
-}
-
-async fn settle_all(consumer: &Arc<dyn Consumer>) -> usize {
-    let mut settled = 0;
-    loop {
-        let messages = consumer.fetch(1000, Duration::ZERO).await.expect("fetched");
-        if messages.is_empty() {
-            return settled;
-        }
-        settled += messages.len();
-        let settlements =
-            messages.into_iter().map(|message| Settlement { token: message.token, verdict: Verdict::Ack });
-        consumer.settle(settlements.collect()).await.expect("settled");
-    }
-}
-
-async fn eventually_held(fixture: &Fixture, expected: i64) {
-    let deadline = Instant::now() + DEADLINE;
-    loop {
-        let held = fixture.held().await;
-        if held == expected {
-            return;
-        }
-        assert!(Instant::now() < deadline, "{held} messages are held, expected {expected}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
+use crate::fixture::{DEADLINE, Fixture, eventually_held, outgoing, reader, settle_all};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_opening_is_refused_and_names_the_file() {
@@ -101,7 +26,7 @@ async fn a_second_opening_is_refused_and_names_the_file() {
 async fn a_file_of_a_newer_release_is_refused() {
     let fixture = Fixture::new();
     fixture.open().await.expect("an open bus").close().await;
-    sqlx::query("PRAGMA user_version = 2").execute(&mut fixture.connect().await).await.expect("a newer layout");
+    sqlx::query("PRAGMA user_version = 99").execute(&mut fixture.connect().await).await.expect("a newer layout");
     let refusal = fixture.open().await.err().expect("a refusal");
     assert!(matches!(&refusal, BusError::Misconfigured(text) if text.contains("newer release")), "{refusal:?}");
 }

@@ -1,5 +1,7 @@
 //! The bus in a file: what every bus promises, and what only this one can do wrong.
 
+mod bounds;
 mod conformance;
 mod file;
+mod fixture;
 mod kill;

@@ -2,13 +2,13 @@
 
 use serde_json::Value;
 
-use crate::fault_server::{FaultServer, Reaction, answer};
 use crate::observed::{Observed, PASSWORD, Settings, USERNAME};
+use fixtures::{FaultServer, Reply, answer};
 
-async fn first_cause(behaviour: impl Fn(&str) -> Reaction + Send + Sync + 'static) -> (String, Value) {
-    let server = FaultServer::plain(behaviour).await;
+async fn first_cause(behaviour: impl Fn(&str) -> Reply + Send + Sync + 'static) -> (String, Value) {
+    let server = FaultServer::plain(behaviour);
     let settings = Settings { repositories: vec![server.repository()], insecure: true, ..Settings::default() };
-    let mut observed = Observed::start(&settings);
+    let mut observed = Observed::start(&settings).await;
     let cause = observed.next_cause().await;
     observed.stop().await;
     cause
@@ -53,9 +53,9 @@ async fn an_unknown_address_is_not_found() {
 
 #[tokio::test]
 async fn an_event_about_a_repository_is_the_page_s() {
-    let server = FaultServer::plain(|_| answer("500 Oops", &[], "")).await;
+    let server = FaultServer::plain(|_| answer("500 Oops", &[], ""));
     let settings = Settings { repositories: vec![server.repository()], insecure: true, ..Settings::default() };
-    let mut observed = Observed::start(&settings);
+    let mut observed = Observed::start(&settings).await;
     let event = observed.next_event().await;
     assert_eq!(event.event_type, "list_tags_fail");
     assert_eq!(event.level, event::Level::Error);
@@ -65,7 +65,7 @@ async fn an_event_about_a_repository_is_the_page_s() {
     assert_eq!(event.resource.id, Some(server.repository()));
     assert_eq!(event.source.service.as_deref(), Some("catalog"));
     assert_eq!(event.occurred_at.to_string(), "2026-11-30T03:00:00Z");
-    assert!(observed.counted("unavailable") >= 1);
+    assert!(observed.counted("catalog_listings", "unavailable") >= 1);
     observed.stop().await;
 }
 
@@ -76,15 +76,15 @@ async fn no_secret_that_a_peer_sends_back_enters_an_event() {
         let body = format!("{head} {USERNAME} {PASSWORD} https://a:b@c/?X-Amz-Signature=0a1b2c");
         let challenge = "WWW-Authenticate: Basic realm=\"r\"";
         answer("401 Unauthorized", &[challenge, &format!("Content-Type: text/{PASSWORD}")], &body)
-    })
-    .await;
+    });
     let registry = server.registry();
     let mut observed = Observed::start(&Settings {
         repositories: vec![server.repository()],
         insecure: true,
         password: Some((&registry, PASSWORD)),
         ..Settings::default()
-    });
+    })
+    .await;
     let event = observed.next_event().await;
     let details = event.details.as_json();
     let sent = server.requests().concat();
@@ -98,7 +98,7 @@ async fn no_secret_that_a_peer_sends_back_enters_an_event() {
 
 #[tokio::test]
 async fn credentials_do_not_follow_a_redirect_to_another_host() {
-    let other = FaultServer::plain(|_| answer("200 OK", &[], r#"{"tags":["1"]}"#)).await;
+    let other = FaultServer::plain(|_| answer("200 OK", &[], r#"{"tags":[]}"#));
     let location = format!("Location: http://localhost:{}/elsewhere", other.address.port());
     let server = FaultServer::plain(move |head| {
         if head.contains("authorization: Basic") {
@@ -106,15 +106,15 @@ async fn credentials_do_not_follow_a_redirect_to_another_host() {
         } else {
             answer("401 Unauthorized", &["WWW-Authenticate: Basic realm=\"r\""], "")
         }
-    })
-    .await;
+    });
     let registry = server.registry();
     let observed = Observed::start(&Settings {
         repositories: vec![server.repository()],
         insecure: true,
         password: Some((&registry, PASSWORD)),
         ..Settings::default()
-    });
+    })
+    .await;
     observed.succeeded().await;
     let sent = other.requests().concat().to_lowercase();
     assert!(sent.starts_with("get /elsewhere") && sent.contains("user-agent: anchore-events/"), "{sent}");

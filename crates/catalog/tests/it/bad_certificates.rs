@@ -4,19 +4,21 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::certificates::{Authority, Identity, self_made};
-use crate::fault_server::{FaultServer, Reaction, answer, page};
+use crate::images;
 use crate::observed::{Observed, Settings};
+use fixtures::{Authority, Identity};
+use fixtures::{FaultServer, Reply, answer, page};
 
 /// Watches a registry with `identity`, trusting `ca_file` if there is one, and returns the first cause.
 async fn first_cause(identity: Identity, ca_file: Option<&Path>) -> Value {
-    let server = FaultServer::tls(identity.config, |_| page(&["1"], &[])).await;
+    let server = FaultServer::tls(&identity, |_| page(&["1"], &[]));
     let registry = server.registry();
     let mut observed = Observed::start(&Settings {
         repositories: vec![server.repository()],
         ca_file: ca_file.map(|file| (registry.as_str(), file)),
         ..Settings::default()
-    });
+    })
+    .await;
     let (code, details) = observed.next_cause().await;
     assert_eq!(code, "tls");
     assert!(server.requests().is_empty(), "nothing is asked of a peer that is not trusted");
@@ -32,16 +34,18 @@ fn check(details: &Value, summary: &str, hint: &str) {
 #[tokio::test]
 async fn a_certificate_of_the_named_authority_is_fine() {
     let authority = Authority::named("ours");
-    let server = FaultServer::tls(authority.issue("127.0.0.1").config, |_| page(&["1", "2"], &[])).await;
+    let server =
+        FaultServer::tls(&authority.issue("127.0.0.1"), |head| images::registry(head, &["1", "2"], "an image"));
     let registry = server.registry();
     let mut observed = Observed::start(&Settings {
         repositories: vec![server.repository()],
         ca_file: Some((&registry, authority.file.path())),
         ..Settings::default()
-    });
+    })
+    .await;
     assert_eq!(observed.succeeded().await.tags, Some(2));
     assert_eq!(observed.more_events(), 0);
-    assert!(observed.counted("ok") >= 1);
+    assert!(observed.counted("catalog_listings", "ok") >= 1);
     observed.stop().await;
 }
 
@@ -85,18 +89,17 @@ async fn a_certificate_for_another_name_tells_that_name() {
 
 #[tokio::test]
 async fn an_authority_that_is_its_own_server_is_explained() {
-    let (identity, file) = self_made("127.0.0.1");
+    let (identity, file) = Identity::self_made("127.0.0.1");
     let details = first_cause(identity, Some(file.path())).await;
     check(&details, "that of a certificate authority", "Issue a server certificate");
 }
 
 #[tokio::test]
 async fn tls_to_a_plain_port_asks_for_insecure() {
-    for reaction in [|| answer("400 Bad Request", &[], "bad request"), || Reaction::Send("garbage garbage".to_owned())]
-    {
-        let server = FaultServer::plain(move |_| reaction()).await;
+    for reaction in [|| answer("400 Bad Request", &[], "bad request"), || Reply::Send(b"garbage garbage".to_vec())] {
+        let server = FaultServer::plain(move |_| reaction());
         let settings = Settings { repositories: vec![server.repository()], ..Settings::default() };
-        let mut observed = Observed::start(&settings);
+        let mut observed = Observed::start(&settings).await;
         let (code, details) = observed.next_cause().await;
         assert_eq!(code, "tls");
         check(&details, "does not speak TLS at this port", "set `insecure: true`");

@@ -1,15 +1,16 @@
 //! Listings of more than one page.
 
-use crate::fault_server::{FaultServer, Reaction, answer, page};
+use crate::images;
 use crate::observed::{Observed, Settings};
+use fixtures::{FaultServer, Reply, answer, page};
 
-fn watch(server: &FaultServer) -> Observed {
-    Observed::start(&Settings { repositories: vec![server.repository()], insecure: true, ..Settings::default() })
+async fn watch(server: &FaultServer) -> Observed {
+    Observed::start(&Settings { repositories: vec![server.repository()], insecure: true, ..Settings::default() }).await
 }
 
-async fn check(behaviour: fn(&str) -> Reaction, expected: &str, part: &str) {
-    let server = FaultServer::plain(behaviour).await;
-    let mut observed = watch(&server);
+async fn check(behaviour: fn(&str) -> Reply, expected: &str, part: &str) {
+    let server = FaultServer::plain(behaviour);
+    let mut observed = watch(&server).await;
     let (code, details) = observed.next_cause().await;
     assert_eq!(code, expected);
     assert!(details["msg"].as_str().unwrap().contains(part), "{details}");
@@ -19,12 +20,12 @@ async fn check(behaviour: fn(&str) -> Reaction, expected: &str, part: &str) {
 #[tokio::test]
 async fn every_page_is_read() {
     let server = FaultServer::plain(|head| match head.split_once("last=").map(|(_, rest)| &rest[..1]) {
+        _ if images::asks_manifest(head) => images::image(head, &images::manifest("an image")),
         None => page(&["a", "b"], &["Link: </v2/team/app/tags/list?last=b&n=2>; rel=\"next\""]),
         Some("b") => page(&["c", "d"], &["Link: <?last=d&n=2>; rel=next"]),
         Some(_) => page(&["e"], &[]),
-    })
-    .await;
-    let mut observed = watch(&server);
+    });
+    let mut observed = watch(&server).await;
     assert_eq!(observed.succeeded().await.tags, Some(5));
     assert_eq!(observed.more_events(), 0);
     assert!(server.requests()[0].starts_with("GET /v2/team/app/tags/list?n=1000 HTTP/1.1"));

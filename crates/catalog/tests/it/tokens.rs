@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::certificates::Authority;
-use crate::fault_server::{FaultServer, Reaction, answer, page};
+use crate::images;
 use crate::observed::{Observed, PASSWORD, Settings, USERNAME, WRONG_PASSWORD};
+use fixtures::Authority;
+use fixtures::{FaultServer, Reply, answer};
 
 const BASIC: &str = "authorization: Basic cHVsbGVyOnJpZ2h0LXBhc3N3b3Jk";
 
 /// A registry and its token service in one. The service takes the right password, and nobody without one unless
 /// `is_public`; the registry takes the token `issued-to-USER` with whatever `verdict` says.
-async fn registry(is_public: bool, verdict: fn(is_puller: bool) -> Option<Reaction>) -> FaultServer {
+fn registry(is_public: bool, verdict: fn(is_puller: bool) -> Option<Reply>) -> FaultServer {
     let address = Arc::new(OnceLock::new());
     let own = Arc::clone(&address);
     let server = FaultServer::plain(move |head| {
@@ -29,26 +30,25 @@ async fn registry(is_public: bool, verdict: fn(is_puller: bool) -> Option<Reacti
         );
         let unauthorized = r#"{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}"#;
         match has_token.then(|| verdict(is_puller)) {
-            Some(None) => page(&["1"], &[]),
+            Some(None) => images::registry(head, &["1"], "an image"),
             Some(Some(reaction)) => reaction,
             None => answer("401 Unauthorized", &[&challenge], unauthorized),
         }
-    })
-    .await;
+    });
     address.set(server.registry()).unwrap();
     server
 }
 
-fn token(head: &str, is_public: bool) -> Reaction {
+fn token(head: &str, is_public: bool) -> Reply {
     assert!(head.contains("?service=the+registry&scope=repository%3Ateam%2Fapp%3Apull "), "{head}");
     let who = if head.contains(BASIC) { USERNAME } else { "nobody" };
     if who == "nobody" && (head.contains("authorization") || !is_public) {
         return answer("401 Unauthorized", &[], r#"{"details":"incorrect username or password"}"#);
     }
-    answer("200 OK", &[], &format!(r#"{{"token":"issued-to-{who}","expires_in":300}}"#))
+    answer("200 OK", &[], format!(r#"{{"token":"issued-to-{who}","expires_in":300}}"#))
 }
 
-fn watch(server: &FaultServer, password: Option<&str>) -> Observed {
+async fn watch(server: &FaultServer, password: Option<&str>) -> Observed {
     let registry = server.registry();
     Observed::start(&Settings {
         repositories: vec![server.repository()],
@@ -56,10 +56,11 @@ fn watch(server: &FaultServer, password: Option<&str>) -> Observed {
         password: password.map(|password| (registry.as_str(), password)),
         ..Settings::default()
     })
+    .await
 }
 
 async fn first_cause(server: &FaultServer, password: Option<&str>) -> (String, Value) {
-    let mut observed = watch(server, password);
+    let mut observed = watch(server, password).await;
     let cause = observed.next_cause().await;
     observed.stop().await;
     cause
@@ -67,15 +68,15 @@ async fn first_cause(server: &FaultServer, password: Option<&str>) -> (String, V
 
 #[tokio::test]
 async fn a_token_is_fetched_once_and_again_when_it_expires() {
-    let server = registry(false, |_| None).await;
-    let mut observed = watch(&server, Some(PASSWORD));
+    let server = registry(false, |_| None);
+    let mut observed = watch(&server, Some(PASSWORD)).await;
     observed.succeeded().await;
-    crate::eventually::eventually("more listings", || observed.counted("ok") >= 5).await;
+    crate::eventually::eventually("more listings", || observed.counted("catalog_listings", "ok") >= 5).await;
     assert_eq!(server.requests_to("/token"), 1);
     observed.clock.advance(Duration::from_secs(291));
     crate::eventually::eventually("another token", || server.requests_to("/token") == 2).await;
-    let listed = observed.counted("ok");
-    crate::eventually::eventually("more listings", || observed.counted("ok") >= listed + 5).await;
+    let listed = observed.counted("catalog_listings", "ok");
+    crate::eventually::eventually("more listings", || observed.counted("catalog_listings", "ok") >= listed + 5).await;
     assert_eq!(server.requests_to("/token"), 2);
     assert_eq!(observed.more_events(), 0);
     observed.stop().await;
@@ -83,8 +84,8 @@ async fn a_token_is_fetched_once_and_again_when_it_expires() {
 
 #[tokio::test]
 async fn a_public_repository_needs_no_credentials() {
-    let server = registry(true, |_| None).await;
-    let mut observed = watch(&server, None);
+    let server = registry(true, |_| None);
+    let mut observed = watch(&server, None).await;
     observed.succeeded().await;
     assert_eq!(observed.more_events(), 0);
     observed.stop().await;
@@ -92,7 +93,7 @@ async fn a_public_repository_needs_no_credentials() {
 
 #[tokio::test]
 async fn a_wrong_password_is_auth() {
-    let server = registry(true, |_| None).await;
+    let server = registry(true, |_| None);
     let (code, details) = first_cause(&server, Some(WRONG_PASSWORD)).await;
     assert_eq!(code, "auth");
     assert_eq!(details["registry_message"], "incorrect username or password");
@@ -101,7 +102,7 @@ async fn a_wrong_password_is_auth() {
 
 #[tokio::test]
 async fn a_token_service_that_wants_a_password_asks_for_credentials() {
-    let server = registry(false, |_| None).await;
+    let server = registry(false, |_| None);
     let (code, details) = first_cause(&server, None).await;
     assert_eq!(code, "auth");
     let hint = details["cause"]["hint"].as_str().unwrap();
@@ -116,9 +117,9 @@ async fn a_private_repository_asks_for_credentials() {
             answer("401 Unauthorized", &[challenge], "")
         })
     };
-    let server = registry(true, private).await;
+    let server = registry(true, private);
     assert_eq!(first_cause(&server, None).await.0, "auth");
-    let observed = watch(&server, Some(PASSWORD));
+    let observed = watch(&server, Some(PASSWORD)).await;
     observed.succeeded().await;
     observed.stop().await;
 }
@@ -128,8 +129,7 @@ async fn a_user_without_the_right_is_denied() {
     let server = registry(true, |_| {
         let challenge = "WWW-Authenticate: Bearer realm=\"x\",error=\"insufficient_scope\"";
         Some(answer("401 Unauthorized", &[challenge], r#"{"errors":[{"code":"UNAUTHORIZED","message":"m"}]}"#))
-    })
-    .await;
+    });
     let (code, details) = first_cause(&server, Some(PASSWORD)).await;
     assert_eq!(code, "denied");
     assert!(details["cause"]["hint"].as_str().unwrap().starts_with("Give the user"), "{details}");
@@ -138,7 +138,7 @@ async fn a_user_without_the_right_is_denied() {
 
 #[tokio::test]
 async fn a_token_that_the_peer_sends_back_does_not_enter_an_event() {
-    let server = registry(true, |_| Some(answer("500 Oops", &[], "you sent issued-to-nobody"))).await;
+    let server = registry(true, |_| Some(answer("500 Oops", &[], "you sent issued-to-nobody")));
     let (code, details) = first_cause(&server, None).await;
     assert_eq!((code.as_str(), &details["body"]), ("unavailable", &"you sent [redacted]".into()));
 }
@@ -149,14 +149,13 @@ async fn first_cause_with_realm(realm: String) -> (String, Value) {
             return answer("200 OK", &[], "<html>");
         }
         answer("401 Unauthorized", &[&format!("WWW-Authenticate: Bearer realm=\"{realm}\"")], "")
-    })
-    .await;
+    });
     first_cause(&server, None).await
 }
 
 #[tokio::test]
 async fn a_token_service_that_issues_no_token_is_parse() {
-    let service = FaultServer::plain(|_| answer("200 OK", &[], "<html>")).await;
+    let service = FaultServer::plain(|_| answer("200 OK", &[], "<html>"));
     let (code, details) = first_cause_with_realm(format!("http://{}/token", service.address)).await;
     assert_eq!(code, "parse");
     assert!(details["msg"].as_str().unwrap().ends_with("answered with no JSON object"), "{details}");
@@ -166,17 +165,18 @@ async fn a_token_service_that_issues_no_token_is_parse() {
 #[tokio::test]
 async fn a_secure_registry_may_not_name_a_token_service_without_tls() {
     let authority = Authority::named("ours");
-    let service = FaultServer::plain(|_| answer("200 OK", &[], "{}")).await;
+    let service = FaultServer::plain(|_| answer("200 OK", &[], "{}"));
     let realm = format!("WWW-Authenticate: Bearer realm=\"http://{}/token\"", service.address);
     let identity = authority.issue("127.0.0.1");
-    let server = FaultServer::tls(identity.config, move |_| answer("401 Unauthorized", &[&realm], "")).await;
+    let server = FaultServer::tls(&identity, move |_| answer("401 Unauthorized", &[&realm], ""));
     let registry = server.registry();
     let mut observed = Observed::start(&Settings {
         repositories: vec![server.repository()],
         password: Some((&registry, PASSWORD)),
         ca_file: Some((&registry, authority.file.path())),
         ..Settings::default()
-    });
+    })
+    .await;
     let (code, details) = observed.next_cause().await;
     assert_eq!(code, "tls", "{details}");
     assert!(service.requests().is_empty());

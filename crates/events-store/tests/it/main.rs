@@ -5,4 +5,6 @@
 mod databases;
 mod migration;
 mod model;
+mod page_walks;
+mod read_only;
 mod table;

@@ -13,6 +13,7 @@ on_both!(
     concurrent_replicas_store_each_event_once,
     pages_show_every_event_once_while_new_ones_arrive,
     deleted_events_do_not_come_back,
+    what_was_stored_is_known_also_when_it_was_deleted,
     an_event_deleted_while_it_is_appended_does_not_come_back,
     a_purge_deletes_what_its_preview_pinned,
     expiry_deletes_only_what_is_too_old,
@@ -64,6 +65,17 @@ async fn what_was_appended_is_read_back_to_the_letter(kind: Kind) {
     let read = table.get(&"admin".parse().unwrap(), sent.id).await.unwrap().unwrap();
     assert_eq!((read.event, read.stored_at), (sent.clone(), now()));
     assert_eq!(table.get(&"other".parse().unwrap(), sent.id).await.unwrap(), None);
+}
+
+async fn what_was_stored_is_known_also_when_it_was_deleted(kind: Kind) {
+    let fresh = Fresh::new(kind);
+    let table = fresh.table().await;
+    let (kept, gone, never) = (event("admin", 0, 1), event("admin", 1, 2), event("admin", 2, 3));
+    table.append(&[kept.clone(), gone.clone()], now()).await.unwrap();
+    assert!(table.delete(&"admin".parse().unwrap(), gone.id, now()).await.unwrap());
+    let known = table.known(&[kept.id, gone.id, never.id]).await.unwrap();
+    assert_eq!(known.into_iter().collect::<BTreeSet<_>>(), BTreeSet::from([kept.id, gone.id]));
+    assert_eq!(table.known(&[]).await.unwrap(), []);
 }
 
 async fn a_repeated_batch_adds_nothing(kind: Kind) {
@@ -157,7 +169,7 @@ async fn a_purge_deletes_what_its_preview_pinned(kind: Kind) {
     let errors = Filter { level: Some(Level::Error), ..everything() };
     let position = table.next_position().await.unwrap();
     assert_eq!(table.count(&errors, position).await.unwrap(), 12);
-    assert_eq!(table.newest(&errors, position, 3).await.unwrap().len(), 3);
+    assert_eq!(table.list_below(&errors, position, None, 3).await.unwrap().len(), 3);
     // What arrives after the preview matches, and stays: older and newer ones alike.
     table.append(&[event("admin", -5, 1), event("admin", 5, 1)], now()).await.unwrap();
     let mut deleted = BTreeSet::new();

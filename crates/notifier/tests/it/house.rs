@@ -178,7 +178,7 @@ fn accounts() -> Accounts {
     let mut document = Document::load(Some(&file), environment).unwrap();
     let config = AccountsConfig::read(document.root());
     document.finish().unwrap();
-    Accounts::open(config, directory.path()).unwrap().0
+    Accounts::open(config, directory.path(), Arc::new(event::SystemClock)).unwrap().0
 }
 
 /// What the notifier reads of a whole configuration.

@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use bus::EventPublisher;
 use database::{Database, DatabaseUrl};
 use emitter::Emitter;
-use event::{Clock, Event, ManualClock, Source};
+use event::{Clock, Event, ManualClock, Source, SystemClock};
 use policy_engine::{Config, Ground, Metrics, PolicyEngine};
 use prometheus_client::registry::Registry;
 use proto::policy_engine::v1::feed_service_client::FeedServiceClient;
@@ -278,5 +278,5 @@ fn accounts(directory: &Path) -> Accounts {
     let mut document = Document::load(Some(&file), environment).unwrap();
     let config = AccountsConfig::read(document.root());
     document.finish().unwrap();
-    Accounts::open(config, directory).unwrap().0
+    Accounts::open(config, directory, Arc::new(SystemClock)).unwrap().0
 }

@@ -1,6 +1,6 @@
 //! The analyzer.
 
-use analyzer::{Analyzer, AnalyzerError, Metrics};
+use analyzer::{Analyzer, AnalyzerError, Metrics, Registries};
 use anyhow::anyhow;
 
 use super::{Bound, at, chain};
@@ -22,10 +22,15 @@ pub async fn bind(config: &Config, ground: &Ground) -> anyhow::Result<Bound> {
         readiness: ground.readiness.clone(),
     };
     let metrics = ground.register(Metrics::register);
-    let bound = Analyzer::bind(config.analyzer.clone(), config.tls.as_ref(), stands_on, metrics).await;
-    let analyzer = bound.map_err(|AnalyzerError::Door(error)| at(&SERVICE.section(), &error))?;
+    let entries = config.catalog.registries.clone();
+    let registries = Registries::new(entries, config.catalog.request_timeout, ground.clock.clone());
+    let bound = Analyzer::bind(config.analyzer.clone(), registries, config.tls.as_ref(), stands_on, metrics).await;
+    let analyzer = bound.map_err(|error| match error {
+        AnalyzerError::Door(error) => at(&SERVICE.section(), &error),
+        other => anyhow!(chain(&other)),
+    })?;
     let migrate = config.migrate;
     Ok(Bound::new(SERVICE, analyzer.address(), move |stop| async move {
-        analyzer.run(migrate, stop).await.map_err(|error| anyhow!(chain(&error)))
+        Box::pin(analyzer.run(migrate, stop)).await.map_err(|error| anyhow!(chain(&error)))
     }))
 }

@@ -1,9 +1,9 @@
 //! The catalog.
 
-use catalog::{Catalog, Metrics};
-use service::grpc::{GrpcDoor, GrpcServer};
+use anyhow::anyhow;
+use catalog::{Catalog, CatalogError, Metrics};
 
-use super::{Bound, at};
+use super::{Bound, at, chain};
 use crate::config::Config;
 use crate::ground::Ground;
 use crate::service_name::ServiceName;
@@ -11,15 +11,22 @@ use crate::service_name::ServiceName;
 const SERVICE: ServiceName = ServiceName::Catalog;
 
 pub async fn bind(config: &Config, ground: &Ground) -> anyhow::Result<Bound> {
-    // It works whatever happens to the others; what it has to say waits in its log.
-    ground.readiness.service(SERVICE.as_str(), &[]);
-    let server = GrpcServer::new(proto::FILE_DESCRIPTOR_SET);
-    let door = GrpcDoor::open(config.catalog.address, config.tls.as_ref(), server, ground.readiness.clone()).await;
-    let door = door.map_err(|error| at(&SERVICE.section(), &error))?;
-    let (emitter, metrics) = (ground.emitter(SERVICE)?, ground.register(Metrics::register));
-    let catalog = Catalog::new(config.catalog.clone(), emitter, ground.clock.clone(), metrics)?;
-    Ok(Bound::new(SERVICE, door.address(), move |stop| async move {
-        tokio::join!(catalog.run(stop.clone()), door.serve(stop));
-        Ok(())
+    let stands_on = catalog::Ground {
+        database: ground.database.clone(),
+        log: ground.buses()?.log.clone(),
+        emitter: ground.emitter(SERVICE)?,
+        clock: ground.clock.clone(),
+        accounts: ground.accounts.clone(),
+        readiness: ground.readiness.clone(),
+    };
+    let metrics = ground.register(Metrics::register);
+    let bound = Catalog::bind(config.catalog.clone(), config.tls.as_ref(), stands_on, metrics).await;
+    let catalog = bound.map_err(|error| match error {
+        CatalogError::Door(error) => at(&SERVICE.section(), &error),
+        CatalogError::Database(error) => anyhow!(chain(&error)),
+    })?;
+    let migrate = config.migrate;
+    Ok(Bound::new(SERVICE, catalog.address(), move |stop| async move {
+        Box::pin(catalog.run(migrate, stop)).await.map_err(|error| anyhow!(chain(&error)))
     }))
 }

@@ -14,10 +14,12 @@ use crate::service_name::ServiceName;
 const SERVICE: ServiceName = ServiceName::Gateway;
 
 /// Who answers which gRPC services.
-const ANSWERS: [(ServiceName, &[&str]); 3] = [
+const ANSWERS: [(ServiceName, &[&str]); 5] = [
     (ServiceName::EventsStore, &["events.v1.EventService"]),
     (ServiceName::PolicyEngine, &["policy_engine.v1.FeedService"]),
     (ServiceName::Notifier, &["notifier.v1.NotifierService"]),
+    (ServiceName::Catalog, &["catalog.v1.RepositoryService"]),
+    (ServiceName::Analyzer, &["analyzer.v1.ImageService"]),
 ];
 
 pub async fn bind(config: &Config, ground: &Ground, doors: &Doors) -> anyhow::Result<Bound> {

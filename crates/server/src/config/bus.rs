@@ -6,14 +6,26 @@ use std::time::Duration;
 use bus_nats::{NatsConfig, StreamConfig, TlsConfig};
 use service::config::Section;
 
+/// How events travel.
+pub struct BusConfig {
+    pub kind: BusKind,
+    pub outbox: OutboxConfig,
+}
+
 /// Which bus carries the events.
-pub enum BusConfig {
-    /// A durable log in the data directory, for one process.
-    Local {
-        /// Most bytes held for consumers that are behind.
-        max_bytes: u64,
-    },
+pub enum BusKind {
+    /// The log in the data directory itself, for one process.
+    Local,
     Nats(Box<NatsConfig>),
+}
+
+/// The log on this machine.
+#[derive(Debug, Clone, Copy)]
+pub struct OutboxConfig {
+    /// Most bytes that it holds for consumers that are behind.
+    pub max_bytes: u64,
+    /// Age at which what is not settled is put aside.
+    pub max_age: Duration,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -23,17 +35,26 @@ enum Kind {
 }
 
 const GIB: u64 = 1 << 30;
+const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
+/// Shorter than the time for which the store remembers deletions, so that nothing comes back from an outbox.
+const OUTBOX_AGE_MAX: Duration = Duration::from_hours(29 * 24);
 
 impl BusConfig {
     pub fn read(section: &mut Section) -> Self {
         let kind = section.choice("kind", &[("local", Kind::Local), ("nats", Kind::Nats)], Kind::Local);
-        let max_bytes = section.number("max_bytes", 4 * GIB, GIB / 16..=1024 * GIB);
+        let mut outbox = section.section("outbox");
+        let outbox_config = OutboxConfig {
+            max_bytes: outbox.number("max_bytes", 4 * GIB, GIB / 16..=1024 * GIB),
+            max_age: outbox.span("max_age", 21 * DAY, HOUR..=OUTBOX_AGE_MAX),
+        };
+        outbox.finish();
         let nats = read_nats(section);
-        match kind {
-            Kind::Local => Self::Local { max_bytes },
-            Kind::Nats => Self::Nats(Box::new(nats)),
-        }
+        let kind = match kind {
+            Kind::Local => BusKind::Local,
+            Kind::Nats => BusKind::Nats(Box::new(nats)),
+        };
+        Self { kind, outbox: outbox_config }
     }
 }
 

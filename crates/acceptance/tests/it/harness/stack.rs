@@ -10,7 +10,7 @@ use fixtures::{NatsServer, PostgresServer};
 use tempfile::TempDir;
 
 use super::{
-    ADMIN, ALICE, BOB, CAROL, Client, DEADLINE, Output, Process, Shape, User, eventually, free_port, http_get,
+    ADMIN, ALICE, BOB, CAROL, Client, DEADLINE, Output, Process, Rest, Shape, User, eventually, free_port, http_get,
     server_program,
 };
 
@@ -179,6 +179,26 @@ impl Stack {
 
     pub fn client(&self, user: User) -> Client {
         Client::new(self.url(), user, self.directory())
+    }
+
+    /// Somebody who speaks REST at the public door.
+    pub fn rest(&self, user: User) -> Rest {
+        Rest::new(self.ports["gateway"], user)
+    }
+
+    /// A second public door to the same store; where it answers.
+    pub fn second_gateway(&self) -> (Process, u16) {
+        let (port, admin_port) = (free_port(), free_port());
+        let mut command = self.server("gateway", &["run", "gateway"]);
+        command.env("ANCHORE_EVENTS__SERVICES__GATEWAY__PORT", port.to_string());
+        command.env("ANCHORE_EVENTS__ADMIN__PORT", admin_port.to_string());
+        command.arg("--data-dir").arg(self.directory().join("data-second-gateway"));
+        let process = Process::start(&mut command, self.directory(), "second-gateway");
+        eventually(DEADLINE, || match http_get(admin_port, "/readyz") {
+            Ok((200, _)) => Ok(()),
+            other => Err(format!("{other:?} {}", process.stderr())),
+        });
+        (process, port)
     }
 
     /// `anchore-cli`, run by the admin.

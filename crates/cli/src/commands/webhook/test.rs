@@ -43,7 +43,7 @@ fn words(endpoint: &str, attempt: &v1::Attempt, resumed: bool) -> String {
         return format!("{endpoint} took it: answered {} after {took}{said}{resumed}", attempt.status);
     }
     let answered = match attempt.status {
-        0 => format!("no answer within {took}"),
+        0 => format!("no answer after {took}"),
         status => format!("answered {status} after {took}{said}"),
     };
     format!("{endpoint} did not take it: {answered}\n  {}\nWhat to do: {}\n", attempt.reason, attempt.hint)
