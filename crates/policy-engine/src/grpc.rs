@@ -5,11 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use accounts::{Role, caller_of};
-use futures::Stream;
+use futures::{Stream, stream};
 use proto::policy_engine::v1;
 use proto::policy_engine::v1::feed_service_server::FeedService;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use crate::config::FeedConfig;
@@ -26,8 +25,6 @@ use crate::{GroupId, wire};
 const PROGRESS_CYCLE: Duration = Duration::from_millis(200);
 /// A message is sent after this time although there is nothing new, so that nobody takes the connection for dead.
 const SIGN_OF_LIFE_CYCLE: Duration = Duration::from_secs(15);
-/// Messages that wait for a slow reader; the sync does not.
-const MESSAGES_WAITING_MAX: usize = 4;
 
 /// Answers `policy_engine.v1.FeedService`.
 pub(crate) struct Service {
@@ -87,11 +84,13 @@ impl FeedService for Service {
         let stopping = || unavailable("the policy-engine is stopping".to_owned());
         self.orders.send(Order { scope, begun }).await.map_err(|_| stopping())?;
         let progress = answer.await.map_err(|_| stopping())?.map_err(|not_begun| not_begun_status(&not_begun))?;
-        let (messages, stream) = mpsc::channel(MESSAGES_WAITING_MAX);
-        let following =
-            Following { syncer: Arc::clone(&self.syncer), view: progress.follow(), told: Vec::new(), messages };
-        tokio::spawn(following.run());
-        Ok(Response::new(Box::pin(ReceiverStream::new(stream))))
+        let following = Following {
+            syncer: Arc::clone(&self.syncer),
+            view: progress.follow(),
+            told: Vec::new(),
+            place: Place::Beginning,
+        };
+        Ok(Response::new(Box::pin(stream::unfold(following, Following::next))))
     }
 }
 
@@ -101,32 +100,41 @@ impl Service {
     }
 }
 
-/// A run, as somebody follows it. It ends with the run, or with the one who follows.
+/// A run, as somebody follows it. It goes on without them.
 struct Following {
     syncer: Arc<Syncer>,
     view: watch::Receiver<RunView>,
     /// How each group was when it was told last.
     told: Vec<(GroupId, GroupView)>,
-    messages: mpsc::Sender<Result<v1::SyncFeedsResponse, Status>>,
+    place: Place,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Beginning,
+    Middle,
+    End,
 }
 
 impl Following {
-    async fn run(mut self) {
-        loop {
-            let view = self.view.borrow_and_update().clone();
-            let is_last = view.summary.is_some();
-            let message = self.message(view).await;
-            let is_over = is_last || message.is_err();
-            if self.messages.send(message).await.is_err() || is_over {
-                return;
-            }
-            tokio::select! {
-                () = self.messages.closed() => return,
+    /// The next message, and what follows it.
+    async fn next(mut self) -> Option<(Result<v1::SyncFeedsResponse, Status>, Self)> {
+        match self.place {
+            Place::Beginning => self.place = Place::Middle,
+            Place::Middle => {
+                tokio::time::sleep(PROGRESS_CYCLE).await;
                 // The run ends with its last change.
-                _ = tokio::time::timeout(SIGN_OF_LIFE_CYCLE, self.view.changed()) => {}
+                let _ = tokio::time::timeout(SIGN_OF_LIFE_CYCLE, self.view.changed()).await;
             }
-            tokio::time::sleep(PROGRESS_CYCLE).await;
+            Place::End => return None,
         }
+        let view = self.view.borrow_and_update().clone();
+        let is_last = view.summary.is_some();
+        let message = self.message(view).await;
+        if is_last || message.is_err() {
+            self.place = Place::End;
+        }
+        Some((message, self))
     }
 
     /// What is other than was told.

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{Begun, Ledger, LedgerError, Report, time};
 use crate::FeedName;
-use crate::entity::{begun, leases, runs};
+use crate::entity::{begun, groups, leases, runs};
 
 /// A run that was not renewed for so long is dead.
 pub(crate) const RUN_EXPIRES_AFTER: Duration = Duration::from_secs(30);
@@ -202,7 +202,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// Tells that everything a run has begun has failed, and forgets the run.
+    /// Tells that everything a run has begun has failed, has its groups synced again, and forgets the run.
     async fn bury(
         &self,
         run: Uuid,
@@ -223,8 +223,22 @@ impl Ledger {
                 self.write(&[report], transaction).await?;
             }
         }
+        for row in rows.iter().filter(|row| row.begun == "group") {
+            make_due(&row.resource, transaction).await?;
+        }
         forget(run, transaction).await
     }
+}
+
+/// `group` is `feed/group`; the name of a feed has no slash.
+async fn make_due(group: &str, transaction: &DatabaseTransaction) -> Result<(), LedgerError> {
+    let (feed, name) = group.split_once('/').unwrap_or_default();
+    groups::Entity::update_many()
+        .col_expr(groups::Column::NextAt, Expr::value(None::<i64>))
+        .filter(groups::Column::Feed.eq(feed).and(groups::Column::Name.eq(name)))
+        .exec(transaction)
+        .await?;
+    Ok(())
 }
 
 async fn forget(run: Uuid, transaction: &DatabaseTransaction) -> Result<(), LedgerError> {

@@ -9,7 +9,7 @@ use proto::policy_engine::v1::ListFeedsRequest;
 use crate::engine::{Engine, Settings, as_admin};
 use crate::feed_server::{FeedServer, answer, ok};
 
-const FEEDS: usize = 60;
+const FEEDS: usize = 170;
 
 /// Three for each feed: in the environment, in the address, and in its query.
 fn secrets(number: usize) -> [String; 3] {
