@@ -16,7 +16,7 @@ use service::retry::Waits;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::gate::{DATABASE, Gate};
+use crate::gate::Gate;
 use crate::grpc;
 use crate::notification_door::{self, NotificationDoor};
 use crate::patrol::Surroundings;
@@ -170,12 +170,12 @@ async fn prepare(
         };
         match prepared.await {
             Ok(true) => {
-                gate.latch.holds(DATABASE);
+                gate.works();
                 info!("the database is ready");
                 return Ok(true);
             }
-            Ok(false) => gate.latch.fails(DATABASE, "its schema is not up to date, run `anchore-events migrate`"),
-            Err(error) if DatabaseError::is_transient(&error) => gate.latch.fails(DATABASE, error.chain()),
+            Ok(false) => gate.waits_for("its schema is not up to date, run `anchore-events migrate`"),
+            Err(error) if DatabaseError::is_transient(&error) => gate.fails(&error),
             Err(error) => return Err(error),
         }
         if waits.pause(stop).await {

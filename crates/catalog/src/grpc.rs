@@ -162,7 +162,7 @@ fn show_status(status: WatchStatus) -> v1::RepositoryStatus {
         last_success_at: time(status.last_success_at),
         tag_count: count(status.tags.unwrap_or_default()),
         held_until: time(status.held_until),
-        pending_count: count(status.pending),
+        pending_count: count(status.pending.unwrap_or_default()),
         last_cause: status.last_cause.map(|cause| v1::FailureCause {
             code: cause.code.as_str().to_owned(),
             summary: cause.summary,

@@ -12,6 +12,7 @@ mod catalog;
 mod concern;
 mod config;
 mod entity;
+mod expectations;
 mod gate;
 mod grpc;
 mod grpc_status;

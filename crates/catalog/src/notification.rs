@@ -7,7 +7,7 @@ mod distribution;
 
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
-use oci_registry::{RegistryName, TagName};
+use oci_registry::{Digest, RegistryName, TagName};
 use serde_json::Value;
 
 /// Most events of one envelope.
@@ -22,6 +22,8 @@ pub(crate) struct Hint {
     pub(crate) path: String,
     /// `None`: any of its tags, or one that may be gone.
     pub(crate) tag: Option<TagName>,
+    /// What the tag is said to mean.
+    pub(crate) digest: Option<Digest>,
 }
 
 /// Why an envelope is refused.
@@ -83,7 +85,12 @@ fn hint_of_reference(reference: &str) -> Option<Hint> {
         registry: Some(reference.repository.registry().clone()),
         path: reference.repository.path().to_owned(),
         tag: reference.tag,
+        digest: None,
     })
+}
+
+fn digest(value: &Value) -> Option<Digest> {
+    text(value, "digest")?.parse().ok()
 }
 
 fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {

@@ -97,8 +97,9 @@ impl NotificationDoor {
                 match (&post.watch.key.tag, &hint.tag) {
                     (Some(watched), Some(pushed)) if watched != pushed => continue,
                     // The one tag that is watched may be the one that is gone.
-                    (Some(watched), None) => post.nudge(Some(watched.clone())),
-                    (_, tag) => post.nudge(tag.clone()),
+                    (Some(watched), None) => post.nudge(watched.clone(), None),
+                    (_, Some(pushed)) => post.nudge(pushed.clone(), hint.digest.clone()),
+                    (None, None) => post.nudge_listing(),
                 }
                 debug!(watch = %post.watch.key, "a registry tells of a change");
                 woken += 1;

@@ -24,6 +24,7 @@ use self::schedule::Schedule;
 use crate::Config;
 use crate::ailments::Ailments;
 use crate::concern::Owner;
+use crate::expectations::Expectations;
 use crate::gate::Gate;
 use crate::lookup::{Found, LookupFailure, look_up};
 use crate::lookup_queue::LookupQueue;
@@ -63,9 +64,12 @@ pub(crate) struct Patrol {
     known: Option<Known>,
     ailments: Ailments,
     queue: LookupQueue,
+    expectations: Expectations,
     schedule: Schedule,
     /// Listings that worked.
     listings: u64,
+    /// Of the last time that it worked; here and not in `known`, because it works without a database, too.
+    last_success: Option<(Timestamp, usize)>,
     /// Tags that were listed and not there, and the listing they were in: a tag may have been deleted in between.
     missing: HashMap<TagName, u64>,
     /// Tags whose manifest cannot be used, and when that is looked at again.
@@ -126,8 +130,10 @@ impl Patrol {
             known: None,
             ailments: Ailments::default(),
             queue: LookupQueue::default(),
+            expectations: Expectations::default(),
             schedule: Schedule::default(),
             listings: 0,
+            last_success: None,
             missing: HashMap::new(),
             not_before: HashMap::new(),
             has_ended: false,
@@ -154,22 +160,34 @@ impl Patrol {
     async fn next_step(&mut self) -> Step {
         loop {
             self.remember().await;
-            let nudges = self.post.take_nudges();
-            if nudges.lists || (self.is_single() && !nudges.tags.is_empty()) {
-                self.schedule.list_now();
-            }
-            if !self.is_single() && !nudges.tags.is_empty() {
-                for tag in nudges.tags {
-                    self.queue.push_urgent(tag);
-                }
-                self.schedule.resume_lookups();
-            }
+            self.heed_nudges();
             if let Some(step) = self.due(Instant::now()) {
                 return step;
             }
             let wakes_at = self.schedule.wakes_at(!self.queue.is_empty());
+            let wakes_at = self.expectations.next_at().map_or(wakes_at, |at| at.min(wakes_at));
             // Whether it is time or somebody nudges is found out above.
             let _ = tokio::time::timeout_at(wakes_at, self.post.wake.notified()).await;
+        }
+    }
+
+    /// What a registry tells is looked at now, and again until it is so.
+    fn heed_nudges(&mut self) {
+        let nudges = self.post.take_nudges();
+        let now = Instant::now();
+        if nudges.lists {
+            self.schedule.list_now_and_again();
+        }
+        for (tag, digest) in nudges.tags {
+            self.expectations.expect(tag, digest, now);
+        }
+        for tag in self.expectations.take_due(now) {
+            if self.is_single() {
+                self.schedule.list_now();
+            } else {
+                self.queue.push_urgent(tag);
+                self.schedule.resume_lookups();
+            }
         }
     }
 
@@ -245,7 +263,7 @@ impl Patrol {
 
     /// Reads what was kept, once there is something to read it from.
     async fn remember(&mut self) {
-        let Some(tables) = self.surroundings.gate.tables().filter(|_| self.known.is_none()) else { return };
+        let Some(tables) = self.surroundings.gate.usable().filter(|_| self.known.is_none()) else { return };
         let key = &self.post.watch.key;
         let read = async {
             let Some(watch) = tables.find(key).await? else { return Ok(None) };

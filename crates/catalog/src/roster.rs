@@ -1,11 +1,11 @@
 //! Every watch that is kept at present: how it is doing, for whoever asks, and a way to wake it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cause::CauseCode;
 use event::Timestamp;
-use oci_registry::{RegistryName, TagName};
+use oci_registry::{Digest, RegistryName, TagName};
 use tokio::sync::Notify;
 
 use crate::{Watch, WatchKey};
@@ -23,8 +23,9 @@ pub struct WatchStatus {
     pub last_success_at: Option<Timestamp>,
     /// Of the last success.
     pub tags: Option<usize>,
-    /// Tags that were there at the first sight and have not been looked up yet.
-    pub pending: usize,
+    /// Tags that were there at the first sight and have not been looked up yet. `None` before the first sight, and while
+    /// the database is away from the start.
+    pub pending: Option<usize>,
     /// `None` while it works, and before its first turn.
     pub last_cause: Option<LastCause>,
     /// Nothing is asked of the registry before.
@@ -57,7 +58,8 @@ pub(crate) struct Post {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Nudges {
     pub(crate) lists: bool,
-    pub(crate) tags: BTreeSet<TagName>,
+    /// Each with what it is said to mean.
+    pub(crate) tags: BTreeMap<TagName, Option<Digest>>,
 }
 
 impl Roster {
@@ -109,13 +111,20 @@ impl Post {
         change(&mut lock(&self.status));
     }
 
-    /// Has the watch look at `tag`, or at the list of tags, as soon as it can.
-    pub(crate) fn nudge(&self, tag: Option<TagName>) {
+    /// Has the watch look at `tag` as soon as it can; it is said to mean `digest`.
+    pub(crate) fn nudge(&self, tag: TagName, digest: Option<Digest>) {
         let mut nudges = lock(&self.nudges);
-        match tag {
-            Some(tag) if nudges.tags.len() < NUDGED_TAGS_MAX => drop(nudges.tags.insert(tag)),
-            _ => nudges.lists = true,
+        if nudges.tags.len() < NUDGED_TAGS_MAX {
+            nudges.tags.insert(tag, digest);
+        } else {
+            nudges.lists = true;
         }
+        self.wake.notify_one();
+    }
+
+    /// Has the watch look at the list of tags as soon as it can.
+    pub(crate) fn nudge_listing(&self) {
+        lock(&self.nudges).lists = true;
         self.wake.notify_one();
     }
 
@@ -157,12 +166,12 @@ mod tests {
     #[test]
     fn nudges_are_bounded_and_taken_once() {
         let post = Roster::default().put(watch("r.example/a", "alice", None));
-        post.nudge(Some("1".parse().unwrap()));
+        post.nudge("1".parse().unwrap(), None);
         let one = post.take_nudges();
         assert_eq!((one.lists, one.tags.len()), (false, 1));
         assert_eq!(post.take_nudges(), Nudges::default());
         for number in 0..=NUDGED_TAGS_MAX {
-            post.nudge(Some(number.to_string().parse().unwrap()));
+            post.nudge(number.to_string().parse().unwrap(), None);
         }
         let many = post.take_nudges();
         assert_eq!((many.lists, many.tags.len()), (true, NUDGED_TAGS_MAX));

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
 
-use crate::gate::{DATABASE, Gate};
+use crate::gate::Gate;
 use crate::tables::Tables;
 use crate::telling::Telling;
 
@@ -44,10 +44,7 @@ impl Teller {
                 }
                 Ok(false) => drop(waits.pause(&stop).await),
                 Err(error) => {
-                    if !error.is_transient() {
-                        error!(error = error.chain(), "the database refused a statement");
-                    }
-                    self.gate.latch.fails(DATABASE, error.chain());
+                    self.gate.fails(&error);
                     waits.pause(&stop).await;
                 }
             }
@@ -58,7 +55,7 @@ impl Teller {
     async fn tell(&self, tables: &Tables) -> Result<bool, DatabaseError> {
         loop {
             let tellings = tables.tellings(BATCH).await?;
-            self.gate.latch.holds(DATABASE);
+            self.gate.works();
             if tellings.is_empty() {
                 return Ok(true);
             }

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use database::DatabaseError;
 use oci_registry::random_fraction;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinSet};
@@ -115,7 +114,7 @@ impl Watcher {
                 true
             }
             Err(error) => {
-                self.report(&error);
+                self.surroundings.gate.fails(&error);
                 // Whoever stops it meanwhile is heard a little later.
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 false
@@ -161,10 +160,6 @@ impl Watcher {
 
     fn count(&self) {
         self.surroundings.metrics.watches.set(i64::try_from(self.roster.len()).unwrap_or(i64::MAX));
-    }
-
-    fn report(&self, error: &DatabaseError) {
-        self.surroundings.gate.latch.fails(crate::gate::DATABASE, error.chain());
     }
 }
 

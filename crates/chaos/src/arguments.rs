@@ -48,7 +48,7 @@ pub struct Arguments {
     #[arg(long)]
     shape: Option<Shape>,
 
-    /// Only these kinds of faults [default: all]
+    /// Only these kinds of faults [default: all but `outage`]
     #[arg(long, value_delimiter = ',', value_name = "KINDS")]
     faults: Vec<FaultKind>,
 
@@ -85,7 +85,7 @@ impl Arguments {
         ensure!(seconds > 0, "--seconds: expected at least 1");
         let length = Duration::from_secs(seconds);
         let events = self.events.unwrap_or(seconds * EVENTS_PER_SECOND);
-        let faults = if self.faults.is_empty() { FaultKind::value_variants().to_vec() } else { self.faults.clone() };
+        let faults = if self.faults.is_empty() { FaultKind::usual() } else { self.faults.clone() };
         // Small, so that it is easily told to somebody else.
         let first = self.seed.unwrap_or_else(|| u64::from(std::process::id()) * 1000);
         let settings = |seed| Settings {

@@ -1,5 +1,6 @@
-//! The NATS servers: one, or a cluster of three whose routes can be cut.
+//! The NATS servers: one, or a cluster of three of which one can be cut off.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -11,24 +12,38 @@ use tokio::sync::Mutex;
 use tokio::task::block_in_place;
 use tokio::time::{Instant, sleep};
 
+use crate::network::Network;
 use crate::process::signal;
 use crate::proxy::Proxy;
 use crate::{http, port, process_table};
 
+/// In a network of their own no port is taken.
+const ROUTE_PORT: u16 = 6222;
+const MONITOR_PORT: u16 = 8222;
 const LEADER_WAIT: Duration = Duration::from_secs(30);
 
+/// Ends its servers before their network.
 pub struct Broker {
     nodes: Vec<Node>,
-    routes: Vec<Route>,
+    wires: Wires,
 }
 
 struct Node {
     /// The name by which the others know it.
     name: String,
-    port: u16,
-    monitor_port: u16,
+    address: SocketAddr,
+    monitor: SocketAddr,
     store: PathBuf,
     server: Mutex<NatsServer>,
+}
+
+/// What joins the servers of a cluster, and can be cut.
+enum Wires {
+    None,
+    /// A network of their own, in which packets are dropped.
+    Network(Network),
+    /// Where such a network cannot be made: connections through proxies that let nothing pass.
+    Proxies(Vec<Route>),
 }
 
 /// The way from one server of the cluster to another one.
@@ -50,34 +65,71 @@ pub struct Backlog {
 impl Broker {
     pub async fn start(servers: u8) -> Result<Self> {
         let count = usize::from(servers);
-        let monitor_ports = free_ports(count)?;
-        let route_ports = if count > 1 { free_ports(count)? } else { Vec::new() };
+        if count == 1 {
+            let monitor = loopback(port::free_port()?);
+            let server = block_in_place(|| NatsServer::start_with(&monitoring(monitor)));
+            return Ok(Self { nodes: vec![Node::of(server, monitor).await?], wires: Wires::None });
+        }
+        match block_in_place(|| Network::make(count)) {
+            Ok(network) => Self::in_network(network, count).await,
+            Err(error) => {
+                eprintln!(
+                    "!! no network of their own for the servers of the cluster: {error:#}\n!! their routes lead through \
+                     proxies instead: a leader that is cut off sees silent connections, not dropped packets"
+                );
+                Self::behind_proxies(count).await
+            }
+        }
+    }
+
+    async fn in_network(network: Network, count: usize) -> Result<Self> {
+        let peers: Vec<String> =
+            (0..count).map(|index| format!("nats-route://{}:{ROUTE_PORT}", network.address(index))).collect();
+        let mut nodes = Vec::new();
+        for index in 0..count {
+            let address = network.address(index);
+            let monitor = SocketAddr::from((address, MONITOR_PORT));
+            let cluster = format!("cluster {{\n  name: chaos\n  listen: \"{address}:{ROUTE_PORT}\"\n");
+            // Clients stay on the server that they were led to.
+            let cluster = format!("{cluster}  no_advertise: true\n  routes: {peers:?}\n}}\n");
+            let configuration = monitoring(monitor) + &cluster;
+            let namespace = network.namespace(index);
+            let server = block_in_place(|| NatsServer::start_in(&namespace, address, &configuration));
+            nodes.push(Node::of(server, monitor).await?);
+        }
+        Ok(Self { nodes, wires: Wires::Network(network) })
+    }
+
+    async fn behind_proxies(count: usize) -> Result<Self> {
+        let route_ports = free_ports(count)?;
         let mut routes = Vec::new();
-        for from in 0..route_ports.len() {
-            for to in (0..route_ports.len()).filter(|to| *to != from) {
-                routes.push(Route { from, to, proxy: Proxy::open(route_ports[to]).await? });
+        for from in 0..count {
+            for to in (0..count).filter(|to| *to != from) {
+                routes.push(Route { from, to, proxy: Proxy::open(loopback(route_ports[to])).await? });
             }
         }
         let mut nodes = Vec::new();
-        for (index, monitor_port) in monitor_ports.into_iter().enumerate() {
-            let mut configuration = format!("http: \"127.0.0.1:{monitor_port}\"\n");
-            if let Some(route_port) = route_ports.get(index) {
-                configuration += &cluster(*route_port, routes.iter().filter(|route| route.from == index));
-            }
+        for (index, monitor_port) in free_ports(count)?.into_iter().enumerate() {
+            let monitor = loopback(monitor_port);
+            let routes = routes.iter().filter(|route| route.from == index);
+            let configuration = monitoring(monitor) + &proxied_cluster(route_ports[index], routes);
             let server = block_in_place(|| NatsServer::start_with(&configuration));
-            nodes.push(Node {
-                name: server_name(monitor_port).await?,
-                port: server.port(),
-                monitor_port,
-                store: server.directory().join("store"),
-                server: Mutex::new(server),
-            });
+            nodes.push(Node::of(server, monitor).await?);
         }
-        Ok(Self { nodes, routes })
+        Ok(Self { nodes, wires: Wires::Proxies(routes) })
     }
 
-    pub fn ports(&self) -> Vec<u16> {
-        self.nodes.iter().map(|node| node.port).collect()
+    /// How a leader is cut off from its peers, for people.
+    pub fn describe_wires(&self) -> &'static str {
+        match self.wires {
+            Wires::None => "one NATS server",
+            Wires::Network(_) => "NATS servers in network namespaces, cut off by dropped packets",
+            Wires::Proxies(_) => "NATS servers behind proxies, cut off by silence",
+        }
+    }
+
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.nodes.iter().map(|node| node.address).collect()
     }
 
     pub async fn kill(&self, index: usize) {
@@ -152,18 +204,48 @@ impl Broker {
         Ok(backlog)
     }
 
-    /// Silences every route to and from a server.
-    pub fn cut_off(&self, index: usize) {
-        for route in self.routes.iter().filter(|route| route.from == index || route.to == index) {
-            route.proxy.silence();
+    /// Lets nothing pass between a server and the others, without a word to either.
+    pub fn cut_off(&self, index: usize) -> Result<()> {
+        match &self.wires {
+            Wires::None => {}
+            Wires::Network(network) => network.cut_off(index)?,
+            Wires::Proxies(routes) => {
+                for route in routes.iter().filter(|route| route.from == index || route.to == index) {
+                    route.proxy.silence();
+                }
+            }
         }
+        Ok(())
     }
 
-    pub fn heal_routes(&self) {
-        for route in &self.routes {
-            route.proxy.heal();
+    pub fn heal_wires(&self) -> Result<()> {
+        match &self.wires {
+            Wires::None => {}
+            Wires::Network(network) => network.heal()?,
+            Wires::Proxies(routes) => routes.iter().for_each(|route| route.proxy.heal()),
         }
+        Ok(())
     }
+}
+
+impl Node {
+    async fn of(server: NatsServer, monitor: SocketAddr) -> Result<Self> {
+        Ok(Self {
+            name: server_name(monitor).await?,
+            address: server.address(),
+            monitor,
+            store: server.directory().join("store"),
+            server: Mutex::new(server),
+        })
+    }
+}
+
+fn loopback(port: u16) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, port).into()
+}
+
+fn monitoring(monitor: SocketAddr) -> String {
+    format!("http: \"{monitor}\"\n")
 }
 
 fn free_ports(count: usize) -> Result<Vec<u16>> {
@@ -172,7 +254,7 @@ fn free_ports(count: usize) -> Result<Vec<u16>> {
 
 /// The servers know each other by these routes alone: an address that a server advertises would lead around the proxy,
 /// so it advertises one where nobody answers. Clients stay on the server that they were led to.
-fn cluster<'a>(port: u16, routes: impl Iterator<Item = &'a Route>) -> String {
+fn proxied_cluster<'a>(port: u16, routes: impl Iterator<Item = &'a Route>) -> String {
     let routes: Vec<String> =
         routes.map(|route| format!("\"nats-route://127.0.0.1:{}\"", route.proxy.port())).collect();
     format!(
@@ -182,14 +264,14 @@ fn cluster<'a>(port: u16, routes: impl Iterator<Item = &'a Route>) -> String {
     )
 }
 
-async fn server_name(monitor_port: u16) -> Result<String> {
-    let (_, body) = http::get(monitor_port, "/varz").await?;
+async fn server_name(monitor: SocketAddr) -> Result<String> {
+    let (_, body) = http::get(monitor, "/varz").await?;
     let varz: Value = serde_json::from_str(&body)?;
     Ok(varz["server_name"].as_str().context("the server has a name")?.to_owned())
 }
 
 async fn stream_of(node: &Node) -> Result<Value> {
-    let (_, body) = http::get(node.monitor_port, "/jsz?accounts=true&streams=true&consumers=true").await?;
+    let (_, body) = http::get(node.monitor, "/jsz?accounts=true&streams=true&consumers=true").await?;
     let jsz: Value = serde_json::from_str(&body)?;
     jsz.pointer("/account_details/0/stream_detail/0").cloned().context("there is no stream yet")
 }

@@ -6,7 +6,8 @@ use anyhow::Result;
 use futures::StreamExt;
 
 use crate::fault::Seconds;
-use crate::run::{Outcome, run};
+use crate::outcome::Outcome;
+use crate::run::run;
 use crate::settings::Settings;
 
 /// What became of all of them.

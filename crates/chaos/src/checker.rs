@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
-use event::EventId;
+use event::{EventId, Timestamp};
 
 use crate::content;
 use crate::history::{History, Place};
@@ -17,6 +17,7 @@ pub struct ListedEvent {
     pub id: EventId,
     /// Which event it says it is.
     pub place: Place,
+    pub occurred_at: Timestamp,
     /// Whether its content is to the letter what was published.
     pub is_intact: bool,
 }
@@ -44,7 +45,7 @@ impl Verdict {
         let mut verdict = Self::default();
         verdict.check_lost(history, listed, sources);
         verdict.check_duplicated(listed, sources);
-        verdict.check_reordered(listed, sources);
+        verdict.check_reordered(history, listed, sources);
         for event in listed {
             let line = describe(event.id, event.place, sources);
             if history.deleted.contains(&event.id) {
@@ -80,14 +81,15 @@ impl Verdict {
         }
     }
 
-    fn check_reordered(&mut self, listed: &[ListedEvent], sources: &[String]) {
+    fn check_reordered(&mut self, history: &History, listed: &[ListedEvent], sources: &[String]) {
         let mut newer: HashMap<usize, &ListedEvent> = HashMap::new();
         for event in listed {
             let Place { source, sequence } = event.place;
             // The same number again is a duplicate, and told as such.
-            if let Some(before) = newer.insert(source, event)
-                && before.place.sequence < sequence
-            {
+            let Some(before) = newer.insert(source, event) else { continue };
+            // What a clock that was set back says is older is older.
+            let is_explained = history.set_back.contains(&source) && before.occurred_at > event.occurred_at;
+            if before.place.sequence < sequence && !is_explained {
                 let line = describe(event.id, event.place, sources);
                 self.reordered.push(format!("{line} is listed as older than number {}", before.place.sequence));
             }
@@ -168,7 +170,10 @@ mod tests {
 
     /// As the store would list them, newest first.
     fn listed(sequences: impl DoubleEndedIterator<Item = u64>) -> Vec<ListedEvent> {
-        let event = |sequence| ListedEvent { id: id(sequence), place: Place { source: 0, sequence }, is_intact: true };
+        let event = |sequence| {
+            let (place, occurred_at) = (Place { source: 0, sequence }, content::published_at(sequence));
+            ListedEvent { id: id(sequence), place, occurred_at, is_intact: true }
+        };
         sequences.rev().map(event).collect()
     }
 
@@ -216,6 +221,19 @@ mod tests {
     #[test]
     fn an_event_listed_before_an_earlier_one_is_reordered() {
         check(&history(), &listed([1, 2, 3, 5, 4, 6, 7, 8, 9, 10].into_iter()), "1 reordered");
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_explains_an_older_time_and_nothing_else() {
+        let mut history = history();
+        let mut listed = listed([1, 2, 3, 4, 5, 6, 7, 10, 8, 9].into_iter());
+        // Number 10 has an older time than 8 and 9.
+        listed[2].occurred_at = content::published_at(1);
+        check(&history, &listed, "1 reordered");
+        history.set_back.insert(0);
+        check(&history, &listed, "");
+        listed[2].occurred_at = listed[1].occurred_at;
+        check(&history, &listed, "1 reordered");
     }
 
     #[test]

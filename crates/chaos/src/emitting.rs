@@ -27,6 +27,7 @@ use crate::script::{Script, SourceScript};
 use crate::shape::Shape;
 use crate::stack::STREAM_BYTES_MAX;
 use crate::target::Target;
+use crate::uptime::uptime;
 
 /// After a failed `emit`, the work that is reported on goes on for this long.
 const WORK_AFTER_FAILURE: Duration = Duration::from_millis(100);
@@ -50,9 +51,9 @@ pub struct EmitArguments {
     pub journal: PathBuf,
     #[arg(long)]
     pub nats: Vec<String>,
-    /// When the publishers began, in microseconds since 1970.
+    /// When the publishers began, in microseconds since the machine was started.
     #[arg(long)]
-    pub begun_at: i64,
+    pub begun_at: u64,
 }
 
 /// Emits what the script says, then stays for what is still in the outbox, until it is killed.
@@ -66,7 +67,7 @@ pub async fn emit(arguments: EmitArguments) -> Result<()> {
     let log = LocalBus::open(&outbox, LocalBusConfig::default()).await.map_err(|error| anyhow!(error.chain()))?;
     let mut tasks = JoinSet::new();
     start_forwarder(&arguments, Arc::clone(&log), &mut tasks).await?;
-    let begun_at = Timestamp::from_micros(arguments.begun_at).context("begun_at")?;
+    let begun_at = Duration::from_micros(arguments.begun_at);
     for source in script.sources {
         if source.emitter != Some(Target::Emitter(arguments.number)) {
             continue;
@@ -115,7 +116,7 @@ struct Work {
     source: SourceScript,
     emitter: Emitter,
     journal: Arc<Journal>,
-    begun_at: Timestamp,
+    begun_at: Duration,
     /// What was tried before a restart is not tried again: it may be durable without the journal having been told.
     first: u64,
 }
@@ -126,19 +127,13 @@ impl Work {
             if burst.first + burst.events <= self.first {
                 continue;
             }
-            self.wait_for(burst.at).await;
+            tokio::time::sleep((self.begun_at + burst.at).saturating_sub(uptime()?)).await;
             for sequence in burst.sequences().filter(|sequence| *sequence >= self.first) {
                 self.emit(sequence).await?;
             }
         }
         info!(source = self.source.name, "emitted everything");
         Ok(())
-    }
-
-    async fn wait_for(&self, at: Duration) {
-        let micros = SystemClock.now().as_micros() - self.begun_at.as_micros();
-        let elapsed = Duration::from_micros(u64::try_from(micros).unwrap_or_default());
-        tokio::time::sleep(at.saturating_sub(elapsed)).await;
     }
 
     async fn emit(&self, sequence: u64) -> Result<()> {

@@ -14,18 +14,35 @@ pub enum FaultKind {
     Kill,
     /// SIGSTOP, and SIGCONT after a while
     Pause,
-    /// PostgreSQL stopped fast or immediately while it commits, and started again
+    /// PostgreSQL stopped fast or immediately while it commits, also between a commit and its answer, and started again
     Postgres,
+    /// PostgreSQL read-only for a while
+    Readonly,
     /// The broker's data directory put back to an older copy
     Restore,
     /// Connections between a service and a server reset, or silently dropped for a while
     Cut,
     /// The disk of an emitter's outbox, or of the whole server, filled for a while
     Disk,
+    /// The same disk hanging again and again for a while
+    Slow,
+    /// The clock of a process set back for a while
+    Clock,
     /// An emitter killed when its events are durable on its own disk and nowhere else
     Strand,
     /// The cluster's leader killed, or cut off from its peers while everybody stays connected to it
     Leader,
+    /// The cluster's leader killed each 10 seconds, again and again
+    Leaders,
+    /// NATS away for most of the run, and an emitter restarted meanwhile; only where it is named
+    Outage,
+}
+
+impl FaultKind {
+    /// Those that strike where none is named.
+    pub fn usual() -> Vec<Self> {
+        Self::value_variants().iter().copied().filter(|kind| *kind != Self::Outage).collect()
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +59,15 @@ pub enum Fault {
         mode: StopMode,
         down: Duration,
     },
+    /// Commits are durable and not answered for a while; then it is stopped.
+    StopMidCommit {
+        mode: StopMode,
+        unanswered: Duration,
+        down: Duration,
+    },
+    ReadOnlyPostgres {
+        held: Duration,
+    },
     /// Copies the broker's files, and puts the copy back `age` later.
     RestoreBroker {
         stores: StoresMeanwhile,
@@ -57,6 +83,18 @@ pub enum Fault {
         target: Target,
         held: Duration,
     },
+    /// Every write hangs for `hang`, then all is well for `breath`, and so on.
+    SlowDisk {
+        target: Target,
+        hang: Duration,
+        breath: Duration,
+        held: Duration,
+    },
+    SetClockBack {
+        target: Target,
+        by: Duration,
+        held: Duration,
+    },
     /// Silences the emitter's way to the broker, kills it `unheard` later, and lets it come back and be heard.
     Strand {
         target: Target,
@@ -70,7 +108,20 @@ pub enum Fault {
     CutLeader {
         held: Duration,
     },
+    /// One leader after the other, each 10 seconds.
+    KillLeaders {
+        times: u32,
+        down: Duration,
+    },
+    /// Every NATS server, and in the middle of it an emitter.
+    Outage {
+        emitter: Target,
+        down: Duration,
+    },
 }
+
+/// Between two kills of a leader.
+pub const LEADERS_EVERY: Duration = Duration::from_secs(10);
 
 /// What the stores do while the broker's files are copied and put back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,11 +176,19 @@ impl Fault {
     /// From the first thing it does to the last.
     pub fn lasts(&self) -> Duration {
         match *self {
-            Self::Kill { down, .. } | Self::StopPostgres { down, .. } | Self::KillLeader { down } => down,
+            Self::Kill { down, .. }
+            | Self::StopPostgres { down, .. }
+            | Self::KillLeader { down }
+            | Self::Outage { down, .. } => down,
+            Self::StopMidCommit { unanswered, down, .. } => unanswered + down,
             Self::Pause { held, .. }
             | Self::Cut { held, .. }
             | Self::FillDisk { held, .. }
+            | Self::SetClockBack { held, .. }
+            | Self::ReadOnlyPostgres { held }
             | Self::CutLeader { held } => held,
+            Self::SlowDisk { hang, breath, held, .. } => held + hang + breath,
+            Self::KillLeaders { times, .. } => LEADERS_EVERY * times,
             Self::RestoreBroker { stores: StoresMeanwhile::Behind(by), age, down } => by + age + down,
             Self::RestoreBroker { age, down, .. } => age + down,
             Self::Strand { unheard, down, .. } => unheard + down,
@@ -143,14 +202,22 @@ impl Fault {
             Self::Kill { target, .. }
             | Self::Pause { target, .. }
             | Self::FillDisk { target, .. }
+            | Self::SlowDisk { target, .. }
+            | Self::SetClockBack { target, .. }
             | Self::Strand { target, .. } => vec![target],
             Self::Cut { link, .. } => vec![link.from],
-            Self::StopPostgres { .. } => vec![Target::Postgres],
+            Self::StopPostgres { .. } | Self::StopMidCommit { .. } | Self::ReadOnlyPostgres { .. } => {
+                vec![Target::Postgres]
+            }
+            Self::Outage { emitter, .. } => (1..=nats).map(Target::Nats).chain([emitter]).collect(),
             // The stores are cut off, so their own ways must not be healed meanwhile.
             Self::RestoreBroker { stores: StoresMeanwhile::CutOff | StoresMeanwhile::Behind(_), .. } => {
                 vec![Target::Store(1), Target::Store(2), Target::Nats(1)]
             }
-            Self::RestoreBroker { .. } | Self::KillLeader { .. } | Self::CutLeader { .. } => broker(),
+            Self::RestoreBroker { .. }
+            | Self::KillLeader { .. }
+            | Self::KillLeaders { .. }
+            | Self::CutLeader { .. } => broker(),
         }
     }
 }
@@ -163,6 +230,14 @@ impl fmt::Display for Fault {
             Self::StopPostgres { mode, down } => {
                 write!(f, "stop postgres by SIG{}, back after {}", mode.signal(), Seconds(*down))
             }
+            Self::StopMidCommit { mode, unanswered, down } => write!(
+                f,
+                "leave the commits of postgres unanswered for {}, stop it by SIG{}, back after {}",
+                Seconds(*unanswered),
+                mode.signal(),
+                Seconds(*down)
+            ),
+            Self::ReadOnlyPostgres { held } => write!(f, "make postgres read-only for {}", Seconds(*held)),
             Self::RestoreBroker { stores, age, down } => {
                 let (age, down) = (Seconds(*age), Seconds(*down));
                 let stores = match stores {
@@ -179,6 +254,16 @@ impl fmt::Display for Fault {
             }
             Self::Cut { link, how: CutMode::Silence, held } => write!(f, "silence {link} for {}", Seconds(*held)),
             Self::FillDisk { target, held } => write!(f, "fill the disk of {target} for {}", Seconds(*held)),
+            Self::SlowDisk { target, hang, breath, held } => write!(
+                f,
+                "let the disk of {target} hang for {} at a time, with {} between, for {}",
+                Seconds(*hang),
+                Seconds(*breath),
+                Seconds(*held)
+            ),
+            Self::SetClockBack { target, by, held } => {
+                write!(f, "set the clock of {target} back by {} for {}", Seconds(*by), Seconds(*held))
+            }
             Self::Strand { target, unheard, down } => write!(
                 f,
                 "silence {target} -> nats, kill -9 {target} after {}, back after {}",
@@ -186,6 +271,15 @@ impl fmt::Display for Fault {
                 Seconds(*down)
             ),
             Self::KillLeader { down } => write!(f, "kill -9 the stream's leader, back after {}", Seconds(*down)),
+            Self::KillLeaders { times, down } => write!(
+                f,
+                "kill -9 the stream's leader {times} times, each {}, back after {}",
+                Seconds(LEADERS_EVERY),
+                Seconds(*down)
+            ),
+            Self::Outage { emitter, down } => {
+                write!(f, "kill -9 every NATS server, back after {}; {emitter} restarted meanwhile", Seconds(*down))
+            }
             Self::CutLeader { held } => {
                 write!(f, "lead everybody to the stream's leader, cut it off from its peers for {}", Seconds(*held))
             }

@@ -24,6 +24,8 @@ pub struct History {
     pub perhaps_deleted: HashSet<EventId>,
     /// A purge of these broke off: source and `resource.id`.
     pub perhaps_purged: HashSet<(usize, String)>,
+    /// Sources whose clock was set back: their times do not grow with their numbers.
+    pub set_back: HashSet<usize>,
     /// Calls that were answered in a way in which they never should be.
     pub refusals: Vec<String>,
 }

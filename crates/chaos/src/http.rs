@@ -1,6 +1,6 @@
 //! A GET, for probes and for NATS's monitoring.
 
-use std::net::Ipv4Addr;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -11,9 +11,9 @@ use tokio::time::timeout;
 const ANSWER_WAIT: Duration = Duration::from_secs(5);
 
 /// The status and the body; an error where nobody answers in time.
-pub async fn get(port: u16, path: &str) -> Result<(u16, String)> {
+pub async fn get(address: SocketAddr, path: &str) -> Result<(u16, String)> {
     let ask = async {
-        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
+        let mut stream = TcpStream::connect(address).await?;
         let request = format!("GET {path} HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await?;
         let mut answer = String::new();

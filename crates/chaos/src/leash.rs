@@ -20,11 +20,21 @@ impl Leash {
         Self::tie(r#"kill -9 "$1""#, &pid.to_string())
     }
 
-    /// Unmounts what is mounted below a directory of ours, and removes it.
+    /// Unmounts what is mounted below a directory of ours, thawed if it was frozen, and removes it.
     pub fn to_directory(directory: &str) -> Result<Self> {
         Self::tie(
-            r#"{ sleep 1; for disk in "$1"/disk-*; do umount -l "$disk" 2>/dev/null; done; rm -rf "$1"; }"#,
+            r#"{ for disk in "$1"/disk-*; do fsfreeze -u "$disk" 2>/dev/null; done; sleep 1;
+                 for disk in "$1"/disk-*; do umount -l "$disk" 2>/dev/null; done; rm -rf "$1"; }"#,
             directory,
+        )
+    }
+
+    /// Removes network namespaces of ours, whose names begin alike.
+    pub fn to_namespaces(prefix: &str) -> Result<Self> {
+        Self::tie(
+            r#"for name in $(ip netns list | cut -d " " -f 1); do
+                 case "$name" in "$1"*) ip netns delete "$name";; esac; done"#,
+            prefix,
         )
     }
 

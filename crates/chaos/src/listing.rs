@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
-use anyhow::Result;
+use anyhow::{Context, Result, anyhow};
 use event::EventId;
 use proto::events::v1::Event;
+use proto::timestamp_from_proto;
 use tonic::Status;
 
 use crate::checker::ListedEvent;
@@ -59,6 +60,8 @@ impl Listing {
 
     fn add(&mut self, event: Event, account: &str, known: &Known) -> Result<()> {
         let id: EventId = event.id.parse()?;
+        let occurred_at = event.occurred_at.as_ref().context("an event without a time")?;
+        let occurred_at = timestamp_from_proto(occurred_at).map_err(|error| anyhow!(error))?;
         let source = event.source.unwrap_or_default().host_id;
         let Some((number, owner)) = known.sources.get(&source).copied() else {
             self.foreign += 1;
@@ -73,7 +76,7 @@ impl Listing {
             && owner == account
             && event.r#type == "list_tags_fail"
             && event.message == "Failed to list tags in repository";
-        self.events.push(ListedEvent { id, place: Place { source: number, sequence }, is_intact });
+        self.events.push(ListedEvent { id, place: Place { source: number, sequence }, occurred_at, is_intact });
         Ok(())
     }
 }

@@ -26,6 +26,10 @@ mod journal;
 mod leash;
 mod listing;
 mod member;
+mod network;
+mod outcome;
+mod own_clock;
+mod patience;
 mod port;
 mod postgres;
 mod process;
@@ -45,6 +49,7 @@ mod stored_order;
 mod striking;
 mod target;
 mod turns;
+mod uptime;
 
 use std::process::ExitCode;
 

@@ -6,6 +6,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::disk::Disk;
+use crate::own_clock::OwnClock;
 use crate::process::Process;
 use crate::target::Target;
 
@@ -18,13 +19,28 @@ pub struct Member {
     command: Command,
     log: PathBuf,
     process: Option<Process>,
-    /// Its data lies on a disk of its own where a fault is to fill it. Dropped after the process.
+    /// Its data lies on a disk of its own where a fault is to fill it or have it hang. Dropped after the process.
     pub disk: Option<Disk>,
+    /// Where a fault is to set it back.
+    pub clock: Option<OwnClock>,
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        // A process that writes to a disk that hangs cannot be killed.
+        self.disk.iter().for_each(Disk::recover);
+    }
 }
 
 impl Member {
-    pub fn new(target: Target, command: Command, directory: &Path, disk: Option<Disk>) -> Self {
-        Self { target, command, log: directory.join(format!("{target}.log")), process: None, disk }
+    pub fn new(
+        target: Target,
+        command: Command,
+        directory: &Path,
+        disk: Option<Disk>,
+        clock: Option<OwnClock>,
+    ) -> Self {
+        Self { target, command, log: directory.join(format!("{target}.log")), process: None, disk, clock }
     }
 
     pub fn start(&mut self) -> Result<()> {

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
+use database::Database;
+use database::sea_orm::ConnectionTrait;
 use fixtures::PostgresServer;
 use tokio::sync::Mutex;
 use tokio::task::block_in_place;
@@ -60,6 +62,34 @@ impl Postgres {
             sleep(Duration::from_millis(20)).await;
         }
         self.kill().await;
+        Ok(())
+    }
+
+    /// Whether transactions may write.
+    pub async fn set_read_only(&self, is_read_only: bool) -> Result<()> {
+        self.configure("default_transaction_read_only", is_read_only.then_some("on")).await
+    }
+
+    /// Whether a commit is answered. If not, it is durable, and whoever has asked for it waits for a standby that never
+    /// comes.
+    pub async fn answer_commits(&self, answers: bool) -> Result<()> {
+        self.configure("synchronous_standby_names", (!answers).then_some("nobody")).await
+    }
+
+    /// Sets a setting of the server, or takes it back.
+    async fn configure(&self, setting: &str, value: Option<&str>) -> Result<()> {
+        let url = self.url_through(self.port);
+        // Not bound itself by what it sets for the others.
+        let url = format!("{url}?options=-c%20default_transaction_read_only%3Doff%20-c%20synchronous_commit%3Dlocal");
+        let database = Database::open(&url.parse()?).map_err(|error| anyhow!(error.chain()))?;
+        let change = match value {
+            Some(value) => format!("ALTER SYSTEM SET {setting} = '{value}'"),
+            None => format!("ALTER SYSTEM RESET {setting}"),
+        };
+        for statement in [change.as_str(), "SELECT pg_reload_conf()"] {
+            database.reader().execute_unprepared(statement).await.with_context(|| statement.to_owned())?;
+        }
+        database.close().await;
         Ok(())
     }
 

@@ -22,7 +22,7 @@ pub struct Proxy {
 /// What becomes of connections.
 #[derive(Debug, Clone, Copy)]
 struct Way {
-    target: u16,
+    target: SocketAddr,
     state: WayState,
     /// Connections from before the last reset are reset.
     resets: u64,
@@ -38,8 +38,8 @@ enum WayState {
 }
 
 impl Proxy {
-    /// Listens, and passes on to `target`, a port on loopback.
-    pub async fn open(target: u16) -> Result<Self> {
+    /// Listens on loopback, and passes on to `target`.
+    pub async fn open(target: SocketAddr) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let port = listener.local_addr()?.port();
         let (way, receiver) = watch::channel(Way { target, state: WayState::Open, resets: 0 });
@@ -76,7 +76,7 @@ impl Proxy {
     }
 
     /// Leads elsewhere from now on; connections to the old target are reset.
-    pub fn lead_to(&self, target: u16) {
+    pub fn lead_to(&self, target: SocketAddr) {
         self.way.send_if_modified(|way| {
             let is_news = way.target != target;
             if is_news {
@@ -100,7 +100,7 @@ async fn pass(inside: TcpStream, mut way: watch::Receiver<Way>) {
         reset(inside);
         return;
     };
-    let Ok(outside) = TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, target))).await else {
+    let Ok(outside) = TcpStream::connect(target).await else {
         reset(inside);
         return;
     };
@@ -159,7 +159,7 @@ async fn copy(
 }
 
 /// The target once the way is open; `None` when the connection is to be reset.
-async fn wait_until_open(way: &mut watch::Receiver<Way>, resets: u64) -> Option<u16> {
+async fn wait_until_open(way: &mut watch::Receiver<Way>, resets: u64) -> Option<SocketAddr> {
     let decided = |way: &Way| way.resets != resets || way.state != WayState::Silent;
     let way = *way.wait_for(decided).await.ok()?;
     (way.resets == resets && way.state == WayState::Open).then_some(way.target)
@@ -181,9 +181,9 @@ mod tests {
     use super::*;
 
     /// Answers each byte with itself.
-    async fn echo_server() -> u16 {
+    async fn echo_server() -> SocketAddr {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let port = listener.local_addr().unwrap().port();
+        let address = listener.local_addr().unwrap();
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
                 tokio::spawn(async move {
@@ -192,7 +192,7 @@ mod tests {
                 });
             }
         });
-        port
+        address
     }
 
     async fn connect(proxy: &Proxy) -> TcpStream {

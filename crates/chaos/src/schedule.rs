@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::fault::{Backing, CutMode, Fault, FaultKind, Link, Seconds, StopMode, StoresMeanwhile};
+use crate::disk::DiskKind;
+use crate::fault::{Backing, CutMode, Fault, FaultKind, LEADERS_EVERY, Link, Seconds, StopMode, StoresMeanwhile};
 use crate::random::Random;
 use crate::shape::Shape;
 use crate::target::Target;
@@ -65,9 +66,22 @@ impl Schedule {
         Self { strikes }
     }
 
-    /// Whether the data directory of `target` has to be on a small disk of its own.
-    pub fn fills_disk_of(&self, target: Target) -> bool {
-        self.strikes.iter().any(|strike| matches!(strike.fault, Fault::FillDisk { target: hit, .. } if hit == target))
+    /// The disk of its own on which the data directory of `target` has to be, if any.
+    pub fn disk_of(&self, target: Target) -> Option<DiskKind> {
+        let kinds = self.strikes.iter().filter_map(|strike| match strike.fault {
+            Fault::FillDisk { target: hit, .. } if hit == target => Some(DiskKind::Full),
+            Fault::SlowDisk { target: hit, .. } if hit == target => Some(DiskKind::Hanging),
+            _ => None,
+        });
+        // One that can hang can be filled, too.
+        kinds.max()
+    }
+
+    /// Whether `target` has to have a clock of its own.
+    pub fn sets_clock_of(&self, target: Target) -> bool {
+        self.strikes
+            .iter()
+            .any(|strike| matches!(strike.fault, Fault::SetClockBack { target: hit, .. } if hit == target))
     }
 }
 
@@ -93,13 +107,19 @@ impl fmt::Display for Schedule {
 
 /// A kind that is named twice strikes twice as often.
 fn possible(shape: Shape) -> &'static [FaultKind] {
-    use FaultKind::{Cut, Disk, Kill, Leader, Pause, Postgres, Restore, Strand};
+    use FaultKind::{
+        Clock, Cut, Disk, Kill, Leader, Leaders, Outage, Pause, Postgres, Readonly, Restore, Slow, Strand,
+    };
     match shape {
-        Shape::Local => &[Kill, Kill, Kill, Pause, Disk],
-        Shape::Nats => {
-            &[Kill, Kill, Kill, Kill, Pause, Pause, Postgres, Postgres, Restore, Cut, Cut, Cut, Disk, Strand]
-        }
-        Shape::Cluster => &[Kill, Kill, Kill, Pause, Postgres, Cut, Cut, Disk, Strand, Leader, Leader, Leader],
+        Shape::Local => &[Kill, Kill, Kill, Pause, Disk, Slow, Clock],
+        Shape::Nats => &[
+            Kill, Kill, Kill, Kill, Pause, Pause, Postgres, Postgres, Readonly, Restore, Cut, Cut, Cut, Disk, Slow,
+            Clock, Strand, Outage,
+        ],
+        Shape::Cluster => &[
+            Kill, Kill, Kill, Pause, Postgres, Readonly, Cut, Cut, Disk, Slow, Clock, Strand, Leader, Leader, Leader,
+            Leaders, Outage,
+        ],
     }
 }
 
@@ -125,8 +145,13 @@ fn draw_fault(random: &mut Random, shape: Shape, length: Duration, kind: FaultKi
         }
         FaultKind::Postgres => {
             let mode = *random.pick(&[StopMode::Fast, StopMode::Immediate]);
-            Fault::StopPostgres { mode, down: seconds(random, 0, 3000) }
+            let down = seconds(random, 0, 3000);
+            if random.one_in(2) {
+                return Fault::StopMidCommit { mode, unanswered: seconds(random, 300, 2000), down };
+            }
+            Fault::StopPostgres { mode, down }
         }
+        FaultKind::Readonly => Fault::ReadOnlyPostgres { held: seconds(random, 500, 8000) },
         FaultKind::Restore => {
             let oldest = (length / 2).min(COPY_AGE_MAX);
             let age = random.between(Duration::from_secs(2).min(oldest), oldest);
@@ -138,15 +163,19 @@ fn draw_fault(random: &mut Random, shape: Shape, length: Duration, kind: FaultKi
             let how = *random.pick(&[CutMode::Reset, CutMode::Silence]);
             Fault::Cut { link: *random.pick(&links(shape)), how, held: seconds(random, 100, 8000) }
         }
-        FaultKind::Disk => {
-            let targets: Vec<Target> = match shape {
-                Shape::Local => vec![Target::Server],
-                // What is published through a store's door goes through an outbox too.
-                Shape::Nats | Shape::Cluster => {
-                    vec![Target::Emitter(1), Target::Emitter(2), Target::Store(1), Target::Store(2)]
-                }
-            };
-            Fault::FillDisk { target: *random.pick(&targets), held: seconds(random, 500, 5000) }
+        FaultKind::Disk => Fault::FillDisk { target: *random.pick(disks(shape)), held: seconds(random, 500, 5000) },
+        FaultKind::Slow => Fault::SlowDisk {
+            target: *random.pick(disks(shape)),
+            hang: seconds(random, 200, 2000),
+            breath: seconds(random, 50, 300),
+            held: seconds(random, 1000, 6000),
+        },
+        FaultKind::Clock => {
+            let clocks: Vec<Target> =
+                shape.members().iter().copied().filter(|target| *target != Target::Gateway).collect();
+            // By more than the run lasts, so that no moment of it comes twice.
+            let by = length + random.between(Duration::from_mins(1), Duration::from_hours(2));
+            Fault::SetClockBack { target: *random.pick(&clocks), by, held: seconds(random, 1000, 8000) }
         }
         FaultKind::Strand => {
             let emitters: Vec<Target> = shape.emitters().collect();
@@ -155,6 +184,24 @@ fn draw_fault(random: &mut Random, shape: Shape, length: Duration, kind: FaultKi
         }
         FaultKind::Leader if random.one_in(2) => Fault::KillLeader { down: seconds(random, 0, 4000) },
         FaultKind::Leader => Fault::CutLeader { held: seconds(random, 3000, 12_000) },
+        FaultKind::Leaders => {
+            let most = u32::try_from(length.as_secs() / LEADERS_EVERY.as_secs()).unwrap_or(u32::MAX);
+            let times = 2 + u32::try_from(random.below(u64::from(most.max(1)))).expect("below a u32");
+            Fault::KillLeaders { times, down: seconds(random, 0, 4000) }
+        }
+        FaultKind::Outage => {
+            let emitters: Vec<Target> = shape.emitters().collect();
+            Fault::Outage { emitter: *random.pick(&emitters), down: length * 4 / 5 }
+        }
+    }
+}
+
+/// Those whose data lies on a disk that can be filled, and can hang. What is published through a store's door goes
+/// through an outbox, too.
+fn disks(shape: Shape) -> &'static [Target] {
+    match shape {
+        Shape::Local => &[Target::Server],
+        Shape::Nats | Shape::Cluster => &[Target::Emitter(1), Target::Emitter(2), Target::Store(1), Target::Store(2)],
     }
 }
 
@@ -209,7 +256,7 @@ mod tests {
     #[test]
     fn every_kind_strikes_in_some_shape() {
         for kind in FaultKind::value_variants() {
-            let strikes = |shape| !Schedule::draw(1, shape, LENGTH, &[*kind]).strikes.is_empty();
+            let strikes = |shape| !Schedule::draw(1, shape, 2 * LENGTH, &[*kind]).strikes.is_empty();
             assert!([Shape::Local, Shape::Nats, Shape::Cluster].into_iter().any(strikes), "{kind:?}");
         }
     }

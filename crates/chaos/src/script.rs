@@ -62,6 +62,12 @@ impl Script {
     }
 }
 
+impl Script {
+    pub fn events(&self) -> u64 {
+        self.sources.iter().map(SourceScript::events).sum()
+    }
+}
+
 impl SourceScript {
     pub fn events(&self) -> u64 {
         self.bursts.iter().map(|burst| burst.events).sum()

@@ -27,7 +27,7 @@ impl fmt::Display for Settings {
         let (seed, shape, events) = (self.seed, self.shape, self.events);
         let seconds = self.length.as_secs();
         write!(f, "cargo xtask chaos --seed {seed} --shape {shape} --seconds {seconds} --events {events}")?;
-        if self.faults.len() < FaultKind::value_variants().len() {
+        if self.faults != FaultKind::usual() {
             let kinds: Vec<String> = self
                 .faults
                 .iter()

@@ -1,14 +1,15 @@
 //! The system under test, running: our processes, the servers behind them, and the ways between.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use database::DatabaseUrl;
-use event::{Clock, SystemClock};
 use tokio::sync::{Mutex, MutexGuard};
+use tokio::task::block_in_place;
 use tokio::time::{Instant, sleep};
 
 use crate::broker::Broker;
@@ -16,6 +17,7 @@ use crate::config_file::{ConfigFile, PASSWORD, PASSWORD_VARIABLE};
 use crate::disk::Disk;
 use crate::fault::{Backing, Link};
 use crate::member::Member;
+use crate::own_clock::OwnClock;
 use crate::port::free_port;
 use crate::postgres::Postgres;
 use crate::proxy::Proxy;
@@ -24,6 +26,7 @@ use crate::run_log::RunLog;
 use crate::settings::Settings;
 use crate::target::Target;
 use crate::turns::Turns;
+use crate::uptime::uptime;
 use crate::{http, schedule::Schedule};
 
 /// What the stream reserves: small, because it is reserved for each run at the same time.
@@ -80,8 +83,9 @@ impl Stack {
         }
         for target in shape.members().iter().copied().filter(|target| !matches!(target, Target::Emitter(_))) {
             let disk = stack.disk(settings, target, schedule);
-            let command = stack.server_command(settings, target, disk.as_ref())?;
-            stack.add(Member::new(target, command, stack.directory(), disk))?;
+            let mut command = stack.server_command(settings, target, disk.as_ref())?;
+            let clock = stack.clock(target, &mut command, schedule);
+            stack.add(Member::new(target, command, stack.directory(), disk, clock))?;
         }
         stack.wait_until_ready(START_WAIT).await?;
         Ok(stack)
@@ -89,7 +93,7 @@ impl Stack {
 
     /// Starts the emitters: from here on their scripts run.
     pub fn start_emitters(&mut self, settings: &Settings, schedule: &Schedule) -> Result<()> {
-        let begun_at = SystemClock.now().as_micros();
+        let begun_at = uptime()?.as_micros();
         for target in settings.shape.emitters() {
             let Target::Emitter(number) = target else { continue };
             let disk = self.disk(settings, target, schedule);
@@ -103,7 +107,8 @@ impl Stack {
             for port in self.proxy_ports(Link { from: target, to: Backing::Nats }) {
                 command.args(["--nats", &format!("nats://127.0.0.1:{port}")]);
             }
-            self.add(Member::new(target, command, self.directory(), disk))?;
+            let clock = self.clock(target, &mut command, schedule);
+            self.add(Member::new(target, command, self.directory(), disk, clock))?;
         }
         Ok(())
     }
@@ -154,7 +159,7 @@ impl Stack {
     pub async fn heal(&self) -> Result<()> {
         self.links.values().flatten().for_each(Proxy::heal);
         if let Some(broker) = &self.broker {
-            broker.heal_routes();
+            block_in_place(|| broker.heal_wires())?;
         }
         for member in self.members.values() {
             let mut member = member.lock().await;
@@ -194,6 +199,23 @@ impl Stack {
         Ok(())
     }
 
+    /// What the admin door of a process answers.
+    async fn ask(&self, target: Target, path: &str) -> Result<(u16, String)> {
+        http::get((Ipv4Addr::LOCALHOST, self.ports(target).admin).into(), path).await
+    }
+
+    /// Messages in the outboxes of the services that the store has not confirmed; those of the emitters, which have no
+    /// admin door, are not seen.
+    pub async fn waiting_in_outboxes(&self) -> Result<u64> {
+        let mut waiting = 0;
+        for target in self.members.keys().filter(|target| matches!(target, Target::Server | Target::Store(_))) {
+            let (_, metrics) = self.ask(*target, "/metrics").await?;
+            let messages = metrics.lines().find_map(|line| line.strip_prefix("outbox_messages "));
+            waiting += messages.and_then(|count| count.parse::<u64>().ok()).context("no `outbox_messages`")?;
+        }
+        Ok(waiting)
+    }
+
     fn add(&mut self, mut member: Member) -> Result<()> {
         member.start()?;
         self.members.insert(member.target, Mutex::new(member));
@@ -203,15 +225,15 @@ impl Stack {
     async fn open_links(&mut self, from: Target) -> Result<()> {
         let mut open = Vec::new();
         if let (Target::Store(_) | Target::Emitter(_), Some(broker)) = (from, &self.broker) {
-            open.push((Backing::Nats, broker.ports()));
+            open.push((Backing::Nats, broker.addresses()));
         }
         if let (Target::Store(_), Some(postgres)) = (from, &self.postgres) {
-            open.push((Backing::Postgres, vec![postgres.port()]));
+            open.push((Backing::Postgres, vec![(Ipv4Addr::LOCALHOST, postgres.port()).into()]));
         }
-        for (to, ports) in open {
+        for (to, addresses) in open {
             let mut proxies = Vec::new();
-            for port in ports {
-                proxies.push(Proxy::open(port).await?);
+            for address in addresses {
+                proxies.push(Proxy::open(address).await?);
             }
             self.links.insert(Link { from, to }, proxies);
         }
@@ -222,13 +244,21 @@ impl Stack {
         self.link(link).iter().map(Proxy::port).collect()
     }
 
-    /// A disk of its own where a fault is to fill it. Where none can be mounted, that fault is skipped, loudly.
+    /// A disk of its own where a fault is to fill it or have it hang. Where none can be mounted, that fault is skipped,
+    /// loudly.
     fn disk(&self, settings: &Settings, target: Target, schedule: &Schedule) -> Option<Disk> {
-        if !schedule.fills_disk_of(target) {
+        let kind = schedule.disk_of(target)?;
+        let disk = Disk::mount(self.directory().join(format!("disk-{target}")), kind, settings.events);
+        disk.inspect_err(|error| eprintln!("!! skipped: no disk of its own for {target}: {error:#}")).ok()
+    }
+
+    /// A clock of its own where a fault is to set it back, as with disks.
+    fn clock(&self, target: Target, command: &mut Command, schedule: &Schedule) -> Option<OwnClock> {
+        if !schedule.sets_clock_of(target) {
             return None;
         }
-        let disk = Disk::mount(self.directory().join(format!("disk-{target}")), settings.events);
-        disk.inspect_err(|error| eprintln!("skipped: the disk of {target} cannot be filled: {error:#}")).ok()
+        let clock = OwnClock::give_to(command, self.directory().join(format!("clock-{target}")));
+        clock.inspect_err(|error| eprintln!("!! skipped: no clock of its own for {target}: {error:#}")).ok()
     }
 
     fn data_dir(&mut self, target: Target, disk: Option<&Disk>) -> Result<PathBuf> {
@@ -275,7 +305,7 @@ impl Stack {
                 if let Some(death) = member.lock().await.take_death()? {
                     bail!(death);
                 }
-                let asked = http::get(self.ports(*target).admin, "/readyz").await;
+                let asked = self.ask(*target, "/readyz").await;
                 if matches!(asked, Ok((200, _))) {
                     break;
                 }

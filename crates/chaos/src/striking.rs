@@ -1,13 +1,16 @@
 //! Making each fault, and ending it.
 
+mod broker_faults;
+mod postgres_faults;
+
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use tokio::task::block_in_place;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::disk::Disk;
-use crate::fault::{Backing, CutMode, Fault, FaultKind, Link, StoresMeanwhile};
+use crate::fault::{Backing, CutMode, Fault, Link};
 use crate::process::signal;
 use crate::process_table;
 use crate::proxy::Proxy;
@@ -31,95 +34,41 @@ pub async fn strike(stack: &Stack, strike: Strike, log: &RunLog) -> Result<()> {
             start(stack, target).await?;
         }
         Fault::Pause { target, held } => pause(stack, target, held).await?,
-        Fault::StopPostgres { mode, down } => {
-            stack.postgres()?.stop(mode).await?;
-            sleep(down).await;
-            stack.postgres()?.restart().await;
+        Fault::StopPostgres { mode, down } => postgres_faults::stop(stack, mode, down).await?,
+        Fault::StopMidCommit { mode, unanswered, down } => {
+            postgres_faults::stop_mid_commit(stack, mode, unanswered, down).await?;
         }
-        Fault::RestoreBroker { stores, age, down } => restore_broker(stack, stores, age, down, log).await?,
+        Fault::ReadOnlyPostgres { held } => postgres_faults::read_only(stack, held).await?,
+        Fault::RestoreBroker { stores, age, down } => {
+            broker_faults::restore(stack, stores, age, down, log).await?;
+        }
         Fault::Cut { link, how, held } => {
             cut(stack.link(link), how);
             sleep(held).await;
             stack.link(link).iter().for_each(Proxy::heal);
         }
         Fault::FillDisk { target, held } => {
-            let is_filled = fill(stack, target).await?;
-            if !is_filled {
-                log.say(format!("!! skipped {:?}: {target} has no disk of its own", FaultKind::Disk));
-                return Ok(());
-            }
-            sleep(held).await;
-            stack.member(target).await.disk.iter().for_each(Disk::free);
-        }
-        Fault::Strand { target, unheard, down } => {
-            let way = stack.link(Link { from: target, to: Backing::Nats });
-            cut(way, CutMode::Silence);
-            sleep(unheard).await;
-            kill(stack, target).await?;
-            // What the dead process had sent must not arrive after all.
-            cut(way, CutMode::Reset);
-            sleep(down).await;
-            way.iter().for_each(Proxy::heal);
-            start(stack, target).await?;
-        }
-        Fault::KillLeader { down } => {
-            let broker = stack.broker()?;
-            let leader = broker.leader().await?;
-            broker.kill(leader).await;
-            sleep(down).await;
-            broker.restart(leader).await;
-        }
-        Fault::CutLeader { held } => {
-            let broker = stack.broker()?;
-            let leader = broker.leader().await?;
-            let ports = broker.ports();
-            log.say(format!("everybody is led to nats-{}", leader + 1));
-            for way in stack.links_to(Backing::Nats) {
-                way.lead_to(ports[leader]);
-            }
-            // They need a moment to connect.
-            sleep(Duration::from_secs(1).min(held / 2)).await;
-            broker.cut_off(leader);
-            sleep(held).await;
-            broker.heal_routes();
-            // Each link has a way to each server, in their order.
-            for (way, port) in stack.links_to(Backing::Nats).zip(ports.iter().cycle()) {
-                way.lead_to(*port);
+            if let Err(error) = fill(stack, target, held).await {
+                log.say(format!("!! skipped: {error:#}"));
             }
         }
+        Fault::SlowDisk { target, hang, breath, held } => {
+            if let Err(error) = slow_down(stack, target, hang, breath, held).await {
+                log.say(format!("!! skipped: {error:#}"));
+            }
+        }
+        Fault::SetClockBack { target, by, held } => {
+            if let Err(error) = set_clock_back(stack, target, by, held).await {
+                log.say(format!("!! skipped: {error:#}"));
+            }
+        }
+        Fault::Strand { target, unheard, down } => strand(stack, target, unheard, down).await?,
+        Fault::KillLeader { down } => broker_faults::kill_leader(stack, down, log).await?,
+        Fault::CutLeader { held } => broker_faults::cut_leader(stack, held, log).await?,
+        Fault::KillLeaders { times, down } => broker_faults::kill_leaders(stack, times, down, log).await?,
+        Fault::Outage { emitter, down } => broker_faults::outage(stack, emitter, down, log).await?,
     }
     log.say(format!("over: {}", strike.fault));
-    Ok(())
-}
-
-async fn restore_broker(
-    stack: &Stack,
-    stores: StoresMeanwhile,
-    age: Duration,
-    down: Duration,
-    log: &RunLog,
-) -> Result<()> {
-    let broker = stack.broker()?;
-    let cut_stores = |how: fn(&Proxy)| stack.links_to(Backing::Postgres).for_each(how);
-    if let StoresMeanwhile::Behind(by) = stores {
-        cut_stores(Proxy::silence);
-        sleep(by).await;
-    }
-    block_in_place(|| broker.copy_files())?;
-    match stores {
-        StoresMeanwhile::AtWork => {}
-        StoresMeanwhile::CutOff => cut_stores(Proxy::silence),
-        StoresMeanwhile::Behind(_) => cut_stores(Proxy::heal),
-    }
-    sleep(age).await;
-    broker.kill(0).await;
-    block_in_place(|| broker.put_copy_back())?;
-    log.say("the broker's files are those of the copy");
-    sleep(down).await;
-    broker.restart(0).await;
-    if stores == StoresMeanwhile::CutOff {
-        cut_stores(Proxy::heal);
-    }
     Ok(())
 }
 
@@ -164,12 +113,62 @@ fn cut(proxies: &[Proxy], how: CutMode) {
     }
 }
 
-async fn fill(stack: &Stack, target: Target) -> Result<bool> {
-    let member = stack.member(target).await;
-    match &member.disk {
-        Some(disk) => block_in_place(|| disk.fill()).map(|()| true),
-        None => Ok(false),
+async fn strand(stack: &Stack, target: Target, unheard: Duration, down: Duration) -> Result<()> {
+    let way = stack.link(Link { from: target, to: Backing::Nats });
+    cut(way, CutMode::Silence);
+    sleep(unheard).await;
+    kill(stack, target).await?;
+    // What the dead process had sent must not arrive after all.
+    cut(way, CutMode::Reset);
+    sleep(down).await;
+    way.iter().for_each(Proxy::heal);
+    start(stack, target).await
+}
+
+async fn fill(stack: &Stack, target: Target, held: Duration) -> Result<()> {
+    on_disk(stack, target, Disk::fill).await?;
+    sleep(held).await;
+    on_disk(stack, target, |disk| {
+        disk.free();
+        Ok(())
+    })
+    .await
+}
+
+async fn slow_down(stack: &Stack, target: Target, hang: Duration, breath: Duration, held: Duration) -> Result<()> {
+    let begun = Instant::now();
+    while begun.elapsed() < held {
+        on_disk(stack, target, Disk::hang).await?;
+        sleep(hang).await;
+        on_disk(stack, target, |disk| {
+            disk.recover();
+            Ok(())
+        })
+        .await?;
+        sleep(breath).await;
     }
+    Ok(())
+}
+
+/// # Errors
+/// Where the process has no disk of its own.
+async fn on_disk(stack: &Stack, target: Target, act: impl FnOnce(&Disk) -> Result<()>) -> Result<()> {
+    let member = stack.member(target).await;
+    let disk = member.disk.as_ref().with_context(|| format!("{target} has no disk of its own"))?;
+    block_in_place(|| act(disk))
+}
+
+/// # Errors
+/// Where the process has no clock of its own.
+async fn set_clock_back(stack: &Stack, target: Target, by: Duration, held: Duration) -> Result<()> {
+    for (by, lasts) in [(by, held), (Duration::ZERO, Duration::ZERO)] {
+        let member = stack.member(target).await;
+        let clock = member.clock.as_ref().with_context(|| format!("{target} has no clock of its own"))?;
+        clock.set_back(by)?;
+        drop(member);
+        sleep(lasts).await;
+    }
+    Ok(())
 }
 
 fn index(number: u8) -> usize {

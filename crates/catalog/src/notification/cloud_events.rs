@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::{Hint, NotificationError, bounded, distribution, hint_of_reference, text};
+use super::{Hint, NotificationError, bounded, digest, distribution, hint_of_reference, text};
 
 /// One event in the structured form.
 pub(super) fn structured(event: &Value) -> Result<Vec<Hint>, NotificationError> {
@@ -41,7 +41,8 @@ fn harbor(data: &Value, is_push: bool) -> Vec<Hint> {
         let registry = named.as_ref().and_then(|hint| hint.registry.clone());
         let tag = text(resource, "tag").and_then(|tag| tag.parse().ok()).filter(|_| is_push);
         let path = path.map(str::to_owned).or(named.map(|hint| hint.path))?;
-        Some(Hint { registry, path, tag })
+        let digest = tag.as_ref().and_then(|_| digest(resource));
+        Some(Hint { registry, path, tag, digest })
     };
     resources.iter().filter_map(hint).collect()
 }
@@ -49,5 +50,6 @@ fn harbor(data: &Value, is_push: bool) -> Vec<Hint> {
 /// `{"name": "team/app", "reference": "1.0", "digest", ...}`; the reference may be a digest.
 fn zot(data: &Value, is_push: bool) -> Option<Hint> {
     let tag = text(data, "reference").and_then(|reference| reference.parse().ok()).filter(|_| is_push);
-    Some(Hint { registry: None, path: text(data, "name")?.to_owned(), tag })
+    let digest = tag.as_ref().and_then(|_| digest(data));
+    Some(Hint { registry: None, path: text(data, "name")?.to_owned(), tag, digest })
 }

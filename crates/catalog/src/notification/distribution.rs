@@ -4,7 +4,7 @@
 use oci_registry::{DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST};
 use serde_json::Value;
 
-use super::{Hint, NotificationError, bounded, text};
+use super::{Hint, NotificationError, bounded, digest, text};
 
 pub(super) fn envelope(envelope: &Value) -> Result<Vec<Hint>, NotificationError> {
     let mut hints: Vec<Hint> = Vec::new();
@@ -34,6 +34,7 @@ pub(super) fn event(event: &Value) -> Option<Hint> {
     Some(Hint {
         registry: text(&event["request"], "host").and_then(|host| host.parse().ok()),
         path: text(target, "repository")?.to_owned(),
+        digest: tag.as_ref().and_then(|_| digest(target)),
         tag,
     })
 }

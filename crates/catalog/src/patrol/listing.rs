@@ -50,7 +50,7 @@ impl Patrol {
     /// it is known when one changes.
     async fn seen_first(&mut self, listing: Listing) {
         let now = self.surroundings.clock.now();
-        let (Some(tables), Some(known)) = (self.surroundings.gate.tables(), &mut self.known) else { return };
+        let (Some(tables), Some(known)) = (self.surroundings.gate.usable(), &mut self.known) else { return };
         match tables.record_first_sight(known.id, &listing.tags, now).await {
             Ok(true) => {
                 known.seen_at = Some(now);

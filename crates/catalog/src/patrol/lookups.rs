@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use oci_registry::{Digest, TagName};
 use outbound::later;
+use tokio::time::Instant;
 use tracing::{debug, warn};
 
 use super::Patrol;
 use crate::concern::Concern;
 use crate::lookup::{Found, LookupFailure};
+use crate::meaning::Meaning;
 use crate::metrics::LookupResult;
 use crate::notices;
 use crate::tables::After;
@@ -24,6 +26,8 @@ impl Patrol {
             Found::Digest(digest) => self.record_seen(&tag, &digest).await,
             Found::Manifest(manifest) => self.record_change(&tag, &manifest).await,
         }
+        let digest = self.known.as_ref().and_then(|known| known.tags.get(&tag)).and_then(Meaning::digest);
+        self.expectations.looked_up(&tag, digest, Instant::now());
     }
 
     pub(super) async fn not_looked_up(&mut self, tag: TagName, failure: LookupFailure) {
@@ -34,13 +38,18 @@ impl Patrol {
         if !failure.is_about_the_tag() {
             return self.lookups_fail(tag, failure).await;
         }
+        let is_expected = self.expectations.contains(&tag);
+        self.expectations.looked_up(&tag, None, Instant::now());
         let was_seen = self.known.as_ref().is_some_and(|known| known.seen_at.is_some());
         if !failure.is_not_found() {
             self.lookups_work(usize::from(self.is_single())).await;
             self.not_usable(&tag, failure).await;
         } else if !self.is_single() {
             self.lookups_work(0).await;
-            self.listed_and_not_there(tag, failure).await;
+            // What a registry tells it has, it may not have yet.
+            if !is_expected {
+                self.listed_and_not_there(tag, failure).await;
+            }
         } else if was_seen {
             // It was there, so it was deleted; and stays so until it is pushed again.
             self.lookups_work(0).await;

@@ -5,11 +5,11 @@ use database::DatabaseError;
 use emitter::Notice;
 use event::EventId;
 use oci_registry::{Digest, TagName};
-use tracing::{error, info};
+use tracing::info;
 
 use super::Patrol;
 use crate::concern::Concern;
-use crate::gate::DATABASE;
+use crate::gate::REST;
 use crate::lookup::NewManifest;
 use crate::meaning::Meaning;
 use crate::metrics::TagChange;
@@ -17,9 +17,6 @@ use crate::notices;
 use crate::recurrence::Failing;
 use crate::tables::{After, Recorded, TagRecord};
 use crate::telling::Telling;
-
-/// How long lookups rest when what they find out cannot be kept.
-const DATABASE_REST: std::time::Duration = std::time::Duration::from_secs(5);
 
 impl Patrol {
     /// The digest of a tag that was there at the first sight.
@@ -84,7 +81,7 @@ impl Patrol {
 
     /// One tag that is watched has been seen when anything was found under it.
     async fn is_seen_or_becomes_it(&mut self) -> bool {
-        let (Some(tables), Some(known)) = (self.surroundings.gate.tables(), &mut self.known) else { return false };
+        let (Some(tables), Some(known)) = (self.surroundings.gate.usable(), &mut self.known) else { return false };
         if known.seen_at.is_some() {
             return true;
         }
@@ -111,7 +108,10 @@ impl Patrol {
         tellings: &[Telling],
     ) -> bool {
         let now = self.surroundings.clock.now();
-        let (Some(tables), Some(known)) = (self.surroundings.gate.tables(), &mut self.known) else { return false };
+        let (Some(tables), Some(known)) = (self.surroundings.gate.usable(), &mut self.known) else {
+            self.look_up_later(tag);
+            return false;
+        };
         let before = known.tags.get(tag);
         let record = TagRecord { watch_id: known.id, tag, before, after, failure, tellings };
         match tables.record_tag(&record, now).await {
@@ -124,7 +124,7 @@ impl Patrol {
                 if failure.is_none() {
                     self.ailments.forget(&Concern::Tag(tag.clone()));
                 }
-                self.surroundings.gate.latch.holds(DATABASE);
+                self.surroundings.gate.works();
                 self.surroundings.tell.notify_one();
                 true
             }
@@ -141,19 +141,25 @@ impl Patrol {
                 false
             }
             Err(error) => {
-                self.queue.push(tag.clone());
                 self.database_failed(&error);
+                self.look_up_later(tag);
                 false
             }
         }
     }
 
     /// What changed is told when it can be kept: until then the registry itself still has it.
-    pub(super) fn database_failed(&mut self, error: &DatabaseError) {
-        if !error.is_transient() {
-            error!(watch = %self.post.watch.key, error = error.chain(), "the database refused a statement");
+    fn look_up_later(&mut self, tag: &TagName) {
+        if self.is_single() {
+            self.schedule.list_after(self.surroundings.repo_watcher);
+        } else {
+            self.queue.push(tag.clone());
+            self.schedule.pause_lookups(Some(REST));
         }
-        self.surroundings.gate.latch.fails(DATABASE, error.chain());
-        self.schedule.pause_lookups(Some(DATABASE_REST));
+    }
+
+    pub(super) fn database_failed(&mut self, error: &DatabaseError) {
+        self.surroundings.gate.fails(error);
+        self.schedule.pause_lookups(Some(REST));
     }
 }

@@ -9,13 +9,20 @@ use tracing::{debug, error, warn};
 
 use super::Patrol;
 use crate::concern::{Concern, Owner};
-use crate::gate::DATABASE;
 use crate::recurrence::Failing;
 use crate::roster::LastCause;
 use crate::telling::Telling;
 
 /// How often the time of the last success is kept anew.
 const SUCCESS_KEPT_EVERY: std::time::Duration = std::time::Duration::from_mins(5);
+
+/// What cannot be done, for the log.
+fn doing(concern: &Concern) -> &'static str {
+    match concern {
+        Concern::Listing => "list the tags of a repository",
+        Concern::Lookup | Concern::Tag(_) | Concern::Rate => "look up what a tag means",
+    }
+}
 
 impl Patrol {
     /// Counts a failure of the watch as a whole, and tells it where it is news.
@@ -47,7 +54,7 @@ impl Patrol {
         }
         warn!(
             watch, cause.code = %code, http_status, since = %failing.since, failures = failing.failures,
-            "a watch fails, {concern}: {} {}", failing.summary, failing.hint
+            "cannot {}: {} {}", doing(&concern), failing.summary, failing.hint
         );
         let cause =
             cause.with_evidence("failing_since", failing.since.to_string()).with_evidence("failures", failing.failures);
@@ -77,10 +84,7 @@ impl Patrol {
         if let Some(known) = &mut self.known {
             known.last_success_at = Some(now);
         }
-        self.post.change_status(|status| {
-            status.last_success_at = Some(now);
-            status.tags = Some(tags);
-        });
+        self.last_success = Some((now, tags));
         let rate = std::sync::Arc::clone(&self.rate);
         let mut rate = rate.lock().await;
         if rate.answered(now) {
@@ -111,10 +115,10 @@ impl Patrol {
 
     /// Returns whether everything is kept.
     async fn keep_failures(&mut self, rows: &[(Owner, Concern, Option<Failing>)], tellings: &[Telling]) -> bool {
-        let Some(tables) = self.surroundings.gate.tables() else { return false };
+        let Some(tables) = self.surroundings.gate.usable() else { return false };
         match tables.record_failures(rows, tellings).await {
             Ok(()) => {
-                self.surroundings.gate.latch.holds(DATABASE);
+                self.surroundings.gate.works();
                 if !tellings.is_empty() {
                     self.surroundings.tell.notify_one();
                 }
@@ -143,7 +147,7 @@ impl Patrol {
     }
 
     async fn keep_success(&mut self, now: Timestamp) {
-        let (Some(tables), Some(known)) = (self.surroundings.gate.tables(), &mut self.known) else { return };
+        let (Some(tables), Some(known)) = (self.surroundings.gate.usable(), &mut self.known) else { return };
         let is_due = known.kept_at.is_none_or(|at| now >= later(at, SUCCESS_KEPT_EVERY));
         let has_changed = known.last_success_at > known.kept_at || known.kept_at.is_none();
         if known.last_success_at.is_none() || !is_due || !has_changed {
@@ -174,10 +178,13 @@ impl Patrol {
             status.held_until = held_until;
             if let Some(known) = &self.known {
                 status.last_success_at = known.last_success_at;
-                status.pending = known.tags.values().filter(|meaning| meaning.is_unread()).count();
-                if status.tags.is_none() && known.seen_at.is_some() {
-                    status.tags = Some(known.tags.len());
-                }
+                status.tags = known.seen_at.map(|_| known.tags.len());
+                let pending = || known.tags.values().filter(|meaning| meaning.is_unread()).count();
+                status.pending = known.seen_at.map(|_| pending());
+            }
+            if let Some((at, tags)) = self.last_success {
+                status.last_success_at = Some(at);
+                status.tags = Some(tags);
             }
         });
     }

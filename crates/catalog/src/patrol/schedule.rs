@@ -10,6 +10,8 @@ use super::span;
 
 /// What chance adds to a cycle or takes from it, as a part of it: watches must not fall into step.
 const JITTER: f64 = 0.05;
+/// When the tags are listed again of which a registry has told that some are gone.
+const AGAIN_AFTER: Duration = Duration::from_secs(2);
 /// Far enough to be never, near enough to be a time.
 const NEVER: Duration = Duration::from_hours(24 * 365);
 
@@ -17,6 +19,8 @@ const NEVER: Duration = Duration::from_hours(24 * 365);
 pub(super) struct Schedule {
     /// When the tags are listed next, or the one tag is looked up.
     list_at: Instant,
+    /// When the tags are listed once more, because the first time may have been too early.
+    list_again_at: Option<Instant>,
     /// When every tag is looked up next.
     sweep_at: Instant,
     /// When tags may be looked up again; `None`: not before a listing has worked.
@@ -28,7 +32,7 @@ pub(super) struct Schedule {
 impl Default for Schedule {
     fn default() -> Self {
         let now = Instant::now();
-        Self { list_at: now, sweep_at: now, lookups_at: None, sweeping_since: None }
+        Self { list_at: now, list_again_at: None, sweep_at: now, lookups_at: None, sweeping_since: None }
     }
 }
 
@@ -45,9 +49,16 @@ impl Schedule {
         self.list_at = Instant::now();
     }
 
+    /// A registry tells that something is gone, perhaps a moment before it is.
+    pub(super) fn list_now_and_again(&mut self) {
+        self.list_now();
+        self.list_again_at = Some(self.list_at + AGAIN_AFTER);
+    }
+
     /// The next listing comes after about `interval`.
     pub(super) fn list_after(&mut self, interval: Duration) {
-        self.list_at = Instant::now() + jittered(interval);
+        let next = Instant::now() + jittered(interval);
+        self.list_at = self.list_again_at.take().map_or(next, |again| again.min(next));
     }
 
     /// The next sweep comes one `interval` after the last, which was at `swept_at`.

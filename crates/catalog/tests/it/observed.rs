@@ -167,8 +167,9 @@ impl Observed {
     /// Waits until what was there at the first sight is known.
     pub async fn knows_what_was_there(&self) {
         eventually("the first sight", || {
-            let status = self.status();
-            status.tags.is_some() && status.pending == 0 && self.counted("catalog_listings", "ok") > 1
+            let statuses = self.roster.statuses();
+            let is_known = |status: &WatchStatus| status.last_cause.is_some() || status.pending == Some(0);
+            !statuses.is_empty() && statuses.iter().all(|(_, status)| is_known(status))
         })
         .await;
     }
@@ -192,6 +193,17 @@ impl Observed {
     pub async fn stop(self) {
         self.stop.cancel();
         tokio::time::timeout(DEADLINE, self.task).await.expect("it stops in time").unwrap();
+    }
+
+    /// Ends it as `kill -9` would: nothing is finished.
+    pub async fn crash(self) {
+        self.task.abort();
+        let _ = self.task.await;
+    }
+
+    /// What is published is seen and never confirmed.
+    pub fn set_bus_silent(&self, is_silent: bool) {
+        self.bus.is_silent.store(is_silent, Ordering::SeqCst);
     }
 
     pub fn set_bus_down(&self, is_down: bool) {

@@ -1,4 +1,4 @@
-//! Five short schedules with fixed seeds, as `cargo xtask chaos` runs them; any other seed is run by hand.
+//! Short schedules with fixed seeds, as `cargo xtask chaos` runs them; any other seed is run by hand.
 //!
 //! Relies on `anchore-events` having been built (`cargo xtask test` does so first) and on the servers in `fixtures`.
 
@@ -24,13 +24,13 @@ fn a_process_alone_survives_kills() {
 }
 
 #[test]
-fn a_process_alone_survives_kills_pauses_and_a_full_disk() {
-    check(2, "local", "kill,pause,disk");
+fn a_process_alone_survives_kills_pauses_a_clock_set_back_and_a_disk_that_is_full_or_hangs() {
+    check(2, "local", "kill,pause,disk,slow,clock");
 }
 
 #[test]
-fn replicas_survive_postgres_restarted_and_connections_cut() {
-    check(3, "nats", "postgres,cut");
+fn replicas_survive_postgres_restarted_mid_commit_or_read_only_and_connections_cut() {
+    check(3, "nats", "postgres,readonly,cut");
 }
 
 #[test]
@@ -41,4 +41,9 @@ fn emitters_survive_kills_before_their_events_are_published() {
 #[test]
 fn replicas_survive_pauses() {
     check(5, "nats", "pause,strand");
+}
+
+#[test]
+fn everything_arrives_after_nats_was_away_and_an_emitter_restarted() {
+    check(6, "nats", "outage");
 }

@@ -6,11 +6,15 @@ use std::time::Duration;
 pub const DEADLINE: Duration = Duration::from_mins(1);
 
 /// Looks at `condition` until it holds.
-pub async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+pub async fn eventually(what: &str, condition: impl FnMut() -> bool) {
+    eventually_within(DEADLINE, what, condition).await;
+}
+
+pub async fn eventually_within(deadline: Duration, what: &str, mut condition: impl FnMut() -> bool) {
     let looking = async {
         while !condition() {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     };
-    assert!(tokio::time::timeout(DEADLINE, looking).await.is_ok(), "in vain: {what}");
+    assert!(tokio::time::timeout(deadline, looking).await.is_ok(), "in vain: {what}");
 }

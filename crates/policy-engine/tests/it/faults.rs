@@ -21,7 +21,7 @@ const UPDATE_VARIABLE: &str = "UPDATE_GOLDEN";
 
 /// Longest silence, and longest stretch of a slow download.
 const SILENCE: Duration = Duration::from_millis(600);
-const DOWNLOAD: Duration = Duration::from_secs(4);
+const DOWNLOAD: Duration = Duration::from_secs(12);
 const RATE: outbound::RateMin = outbound::RateMin { bytes_per_second: 1000, stretch: Duration::from_millis(500) };
 const DOWNLOAD_BYTES_MAX: u64 = 20 << 20;
 const RECORDS_MAX: u64 = 2000;
