@@ -8,7 +8,7 @@ mod feeds;
 mod images;
 mod receiver;
 mod registry;
-mod subscription;
+mod setup;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -41,8 +41,8 @@ enum Part {
     Feeds { folder: PathBuf },
     /// Take webhooks and show them
     Receiver,
-    /// Tell the event log, by anchore-cli, to send the webhooks of the demo to a receiver
-    Subscribe { receiver: Url },
+    /// Tell the event log, by anchore-cli, to send the webhooks of the demo to a receiver, and to analyse images
+    Setup { receiver: Url, images: Vec<String> },
     /// Keep images in a registry: one of the files of a folder, whose tag moves on and back, and one that is broken
     Images { registry: Url, folder: PathBuf },
 }
@@ -56,7 +56,7 @@ async fn main() -> anyhow::Result<()> {
         match arguments.part {
             Part::Feeds { folder } => serve(feeds::router(folder)).await,
             Part::Receiver => serve(receiver::router()).await,
-            Part::Subscribe { receiver } => subscription::subscribe(&receiver).await,
+            Part::Setup { receiver, images } => setup::set_up(&receiver, &images).await,
             Part::Images { registry, folder } => images::keep(&registry, &folder).await,
         }
     };

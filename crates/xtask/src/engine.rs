@@ -12,7 +12,7 @@ use crate::run::Command;
 use crate::servers;
 
 /// What docker-compose.yml and deploy/Dockerfile take from elsewhere; programs that are built here need no compiler there.
-const IMAGES: [&str; 3] = ["nats:2.10-alpine", "postgres:15", "gcr.io/distroless/cc-debian12:nonroot"];
+const IMAGES: [&str; 4] = ["nats:2.10-alpine", "postgres:15", "registry:2", "gcr.io/distroless/cc-debian12:nonroot"];
 
 /// Names a program that makes images where no registry can be reached, and the plugins of the engine's client:
 /// `PROGRAM --plugins IMAGE...`.

@@ -90,14 +90,15 @@ fn compose() -> Result<()> {
 
 fn build_programs() -> Result<()> {
     step("programs");
-    Command::cargo(["build", "--locked", "--package", "server", "--package", "cli"]).run()
+    Command::cargo(["build", "--locked", "--package", "server", "--package", "cli", "--package", "demo"]).run()
 }
 
 /// By itself: it needs what a plain `cargo test` cannot count on.
 fn compose_test(total: &mut Total) -> Result<()> {
     step("compose test");
     let test = ["test", "--locked", "--package", "acceptance", "--test", "it", "compose::"];
-    let command = Command::cargo(test).with(&["--", "--ignored", "--nocapture"]);
+    // One stack after the other: a machine may be too small for two.
+    let command = Command::cargo(test).with(&["--", "--ignored", "--nocapture", "--test-threads", "1"]);
     command.run_with_each_line(|line| total.add(line))
 }
 

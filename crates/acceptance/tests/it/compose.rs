@@ -35,7 +35,7 @@ fn the_stack_gets_well_by_itself_and_keeps_what_it_took() {
     let seconds = std::env::var_os(FAULT_VARIABLE).and_then(|seconds| seconds.to_str()?.parse().ok());
     let span = Duration::from_secs(seconds.unwrap_or(FAULT_SECONDS));
     // A name that never resolves, so that the catalog has something to report with a network and without one.
-    let stack = ComposeStack::prepare(&[("docker.io/library/hello-world", "registry.invalid/team/app")]);
+    let stack = ComposeStack::prepare("faults", &[("docker.io/library/hello-world", "registry.invalid/team/app")]);
     let begun = Instant::now();
     stack.up();
     println!("healthy {:.1} s after `up`", begun.elapsed().as_secs_f64());
@@ -67,6 +67,42 @@ fn the_stack_gets_well_by_itself_and_keeps_what_it_took() {
     stack.up();
     all_are_listed_once_and_in_full(&client, &reported);
     what_was_backed_up_comes_back(&stack, &client);
+}
+
+/// Both levels of each emitter; the tag moves within a minute.
+const OF_THE_DEMO: [(&str, &str); 8] = [
+    ("INFO", "feed_sync_start"),
+    ("INFO", "feed_sync_complete"),
+    ("INFO", "system.feeds.sync.group_completed"),
+    ("ERROR", "system.feeds.sync.group_failed"),
+    ("INFO", "tag_update"),
+    ("ERROR", "list_tags_fail"),
+    ("INFO", "user.image.analysis.completed"),
+    ("ERROR", "analyze_image_fail"),
+];
+
+#[test]
+#[ignore = "needs a container engine; `cargo xtask test` runs it where one can be had"]
+fn the_demo_shows_every_kind_of_event_and_delivers_webhooks() {
+    let stack = ComposeStack::prepare("demo", &[]);
+    stack.up_with_demo();
+    let client = stack.client();
+    eventually(DEADLINE, || {
+        let records = client.records(&[]);
+        let is_listed = |(level, event_type): &(&str, &str)| {
+            records.iter().any(|record| record["event"]["level"] == *level && record["event"]["type"] == *event_type)
+        };
+        let missing: Vec<_> = OF_THE_DEMO.iter().filter(|kind| !is_listed(kind)).collect();
+        holds(missing.is_empty(), || format!("{missing:?} of the demo are not listed"))
+    });
+    eventually(DEADLINE, || {
+        let shown = stack.log("demo-receiver");
+        // Compose may put a control sequence before each line.
+        let is_there = |headline: &str| shown.lines().any(|line| line.ends_with(headline));
+        let is_shown =
+            is_there("INFO feed_sync_start -") && is_there("ERROR list_tags_fail demo-registry:5000/team/forgotten");
+        holds(is_shown, || shown.clone())
+    });
 }
 
 /// The engine's description, and what the kernel says of the main process.

@@ -5,6 +5,7 @@
 mod shape;
 mod cli;
 mod compose_stack;
+mod container;
 mod eventually;
 mod feeds;
 mod http;
@@ -20,14 +21,15 @@ mod samples;
 mod stack;
 
 pub use cli::{ADMIN, ALICE, BOB, CAROL, Client, Output, User, id_in, run};
-pub use compose_stack::{ComposeStack, Container};
+pub use compose_stack::ComposeStack;
+pub use container::Container;
 pub use eventually::{DEADLINE, eventually, holds};
 pub use feeds::Feeds;
 pub use http::http_get;
 pub use loss::all_are_listed_once_and_in_full;
 pub use port::{any_ports, free_port};
 pub use process::Process;
-pub use program::{client_program, server_program};
+pub use program::{client_program, demo_program, server_program};
 pub use python::Python;
 pub use random::Random;
 pub use rest::{Answer, Rest};

@@ -2,24 +2,19 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
-use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{Client, User, client_program, free_port, run, server_program};
-
-/// Longest that one command of the engine may take; starting the stack is one.
-const ENGINE_DEADLINE: Duration = Duration::from_mins(5);
+use super::container::ENGINE_DEADLINE;
+use super::{Client, Container, User, client_program, demo_program, free_port, run, server_program};
 
 /// Takes the stack down when the test ends without doing so; an interrupt at the terminal must not end this before its
 /// work is done.
 const LEASH: &str = r#"trap "" INT TERM HUP; read -r released || { cd "$3"
-    docker compose --project-name "$1" down --volumes --timeout 5; docker image rm "$2"; rm -rf "$3"; }"#;
+    docker compose --project-name "$1" down --volumes --timeout 5; docker image rm "$2" "$2-demo"; rm -rf "$3"; }"#;
 
-/// What docker-compose.yml reads, beside the image.
-const FILES: [&str; 5] =
-    ["docker-compose.yml", ".env.example", "config.yaml", "deploy/nats.conf", "deploy/postgres.sh"];
+/// What docker-compose.yml reads, beside the images; of a folder all that is in it.
+const FILES: [&str; 4] = ["docker-compose.yml", ".env.example", "config.yaml", "deploy"];
 
 /// Variables of this machine that must not reach docker-compose.yml.
 const NOT_OURS: [&str; 6] = [
@@ -41,22 +36,13 @@ pub struct ComposeStack {
     leash: Child,
 }
 
-/// One container, as the engine describes it.
-pub struct Container {
-    /// Its service in docker-compose.yml.
-    pub service: String,
-    id: String,
-    /// `docker inspect`.
-    pub description: Value,
-}
-
 impl ComposeStack {
-    /// Everything but the containers: the folder of a fresh clone as far as it matters here, the secrets, and the image.
+    /// Everything but the containers: the folder of a fresh clone as far as it matters here, the secrets, and the images.
     ///
-    /// `settings` replaces parts of config.yaml.
-    pub fn prepare(settings: &[(&str, &str)]) -> Self {
+    /// `name` is this stack's among those of the test run; `settings` replaces parts of config.yaml.
+    pub fn prepare(name: &str, settings: &[(&str, &str)]) -> Self {
         let directory = tempfile::Builder::new().prefix("compose-").tempdir().expect("a temporary directory");
-        let project = format!("acceptance{}", std::process::id());
+        let project = format!("acceptance-{}-{name}", std::process::id());
         let image = format!("anchore-events:{project}");
         let leash = Command::new("sh")
             .args(["-c", LEASH, "leash", &project, &image])
@@ -68,15 +54,23 @@ impl ComposeStack {
             .expect("there is a shell");
         let (gateway_port, store_port) = (free_port(), free_port());
         let stack = Self { project, image, directory, gateway_port, store_port, leash };
-        stack.copy_files(settings);
+        for name in FILES {
+            copy(&root().join(name), &stack.directory.path().join(name));
+        }
+        stack.set(settings);
         stack.make_secrets();
-        stack.build_image();
+        stack.build_images();
         stack
     }
 
     /// Until every container is healthy.
     pub fn up(&self) {
         self.compose(&["up", "--detach", "--wait", "--no-build"]);
+    }
+
+    /// With what stands around the event log in the demo.
+    pub fn up_with_demo(&self) {
+        self.compose(&["--profile", "demo", "up", "--detach", "--wait", "--no-build"]);
     }
 
     /// Volumes stay.
@@ -115,15 +109,12 @@ impl ComposeStack {
     /// What runs now.
     pub fn containers(&self) -> Vec<Container> {
         let ids = self.compose(&["ps", "--quiet"]);
-        let ids: Vec<&str> = ids.split_whitespace().collect();
-        let described = engine(&[&["inspect"], ids.as_slice()].concat());
-        let described: Vec<Value> = serde_json::from_str(&described).expect("JSON");
-        let container = |description: Value| Container {
-            service: text(&description["Config"]["Labels"]["com.docker.compose.service"]),
-            id: text(&description["Id"]),
-            description,
-        };
-        described.into_iter().map(container).collect()
+        Container::describe(&ids.split_whitespace().collect::<Vec<_>>())
+    }
+
+    /// What a service has printed.
+    pub fn log(&self, service: &str) -> String {
+        self.compose(&["logs", "--no-color", "--no-log-prefix", service])
     }
 
     /// The doors on this machine that docker-compose.yml may publish.
@@ -131,17 +122,14 @@ impl ComposeStack {
         [self.gateway_port, self.store_port].map(|port| format!("127.0.0.1:{port}"))
     }
 
-    fn copy_files(&self, settings: &[(&str, &str)]) {
-        for name in FILES {
-            let mut text = std::fs::read_to_string(root().join(name)).expect("a file of the repository");
-            for (before, after) in settings.iter().filter(|_| name == "config.yaml") {
-                assert!(text.contains(before), "config.yaml has `{before}`");
-                text = text.replace(before, after);
-            }
-            let file = self.directory.path().join(name);
-            std::fs::create_dir_all(file.parent().expect("a folder")).expect("a folder of our own");
-            std::fs::write(&file, text).expect("a file of our own");
+    fn set(&self, settings: &[(&str, &str)]) {
+        let file = self.directory.path().join("config.yaml");
+        let mut text = std::fs::read_to_string(&file).expect("it was copied");
+        for (before, after) in settings {
+            assert!(text.contains(before), "config.yaml has `{before}`");
+            text = text.replace(before, after);
         }
+        std::fs::write(&file, text).expect("a file of our own");
     }
 
     /// By the line that users are told to paste.
@@ -154,19 +142,19 @@ impl ComposeStack {
     }
 
     /// The programs are copied, so that it does not matter where cargo has built them.
-    fn build_image(&self) {
+    fn build_images(&self) {
         let context = self.directory.path().join("context");
-        std::fs::create_dir_all(context.join("programs")).expect("a folder of our own");
-        for program in [server_program(), client_program()] {
-            let copy = context.join("programs").join(program.file_name().expect("a program has a name"));
-            std::fs::copy(&program, copy).expect("the programs were built");
+        for program in [server_program(), client_program(), demo_program()] {
+            copy(&program, &context.join("programs").join(program.file_name().expect("a program has a name")));
         }
-        std::fs::copy(root().join("config.yaml"), context.join("config.yaml")).expect("a file of the repository");
-        let mut build = Command::new("docker");
-        build.env("DOCKER_BUILDKIT", "1").args(["build", "--quiet", "--tag", &self.image, "--file"]);
-        build.arg(root().join("deploy/Dockerfile"));
-        build.args(["--build-arg", "PROGRAMS=built-here", "--build-arg", "BUILT_IN=programs"]).arg(&context);
-        run(&mut build, b"", ENGINE_DEADLINE).ok();
+        copy(&root().join("config.yaml"), &context.join("config.yaml"));
+        for (target, image) in [("runtime", self.image.clone()), ("demo", format!("{}-demo", self.image))] {
+            let mut build = Command::new("docker");
+            build.env("DOCKER_BUILDKIT", "1").args(["build", "--quiet", "--target", target, "--tag", &image, "--file"]);
+            build.arg(root().join("deploy/Dockerfile"));
+            build.args(["--build-arg", "PROGRAMS=built-here", "--build-arg", "BUILT_IN=programs"]).arg(&context);
+            run(&mut build, b"", ENGINE_DEADLINE).ok();
+        }
         std::fs::remove_dir_all(&context).expect("a folder of our own");
     }
 
@@ -178,7 +166,10 @@ impl ComposeStack {
     fn compose_command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("docker");
         command.args(["compose", "--project-name", &self.project]).args(arguments).current_dir(self.directory.path());
-        command.env("ANCHORE_EVENTS_IMAGE", &self.image);
+        command.env("ANCHORE_EVENTS_IMAGE", &self.image).env("ANCHORE_DEMO_IMAGE", format!("{}-demo", self.image));
+        // One that no other stack on this machine has, as the port is this stack's own.
+        let number = self.gateway_port % 4096;
+        command.env("ANCHORE_WEBHOOK_NETWORK", format!("10.229.{}.{}/28", number / 16, number % 16 * 16));
         let [gateway, store] = self.doors();
         command.env("ANCHORE_GATEWAY_DOOR", gateway).env("ANCHORE_STORE_DOOR", store);
         for variable in NOT_OURS {
@@ -192,9 +183,7 @@ impl Drop for ComposeStack {
     fn drop(&mut self) {
         if std::thread::panicking() {
             // All of it, as the reason may stand in any of them.
-            let _ = Command::new("docker")
-                .args(["compose", "--project-name", &self.project, "logs", "--tail", "40"])
-                .status();
+            let _ = self.compose_command(&["--profile", "demo", "logs", "--tail", "40"]).status();
         }
         // The end of its input: the leash takes everything down.
         drop(self.leash.stdin.take());
@@ -202,64 +191,17 @@ impl Drop for ComposeStack {
     }
 }
 
-impl Container {
-    /// The identity of its main process on this machine; another one after each restart.
-    pub fn process(&self) -> u64 {
-        self.description["State"]["Pid"].as_u64().unwrap_or_default()
-    }
-
-    /// Empty where the container is well.
-    pub fn trouble(&self) -> Option<String> {
-        let state = &self.description["State"];
-        let is_well = state["Status"] == "running" && state["Health"]["Status"] == "healthy";
-        (!is_well).then(|| format!("{} is {}, {}", self.service, state["Status"], state["Health"]["Status"]))
-    }
-
-    /// `kill -9`, from outside: the engine restarts it as after any crash. Killed by the engine it would count as
-    /// stopped on purpose.
-    pub fn kill9(&self) {
-        let killed = Command::new("kill").args(["-9", &self.process().to_string()]).status();
-        if !killed.is_ok_and(|status| status.success()) {
-            // Only root reaches the process.
-            engine(&["kill", &self.id]);
-            engine(&["start", &self.id]);
+/// A file, or a folder with all that is in it.
+fn copy(from: &Path, to: &Path) {
+    if from.is_dir() {
+        for entry in std::fs::read_dir(from).expect("a folder of the repository") {
+            let name = entry.expect("a folder of the repository").file_name();
+            copy(&from.join(&name), &to.join(&name));
         }
+        return;
     }
-
-    pub fn pause(&self) {
-        engine(&["pause", &self.id]);
-    }
-
-    pub fn unpause(&self) {
-        engine(&["unpause", &self.id]);
-    }
-
-    /// From every network that it is on.
-    pub fn disconnect(&self) {
-        for network in self.networks() {
-            engine(&["network", "disconnect", &network, &self.id]);
-        }
-    }
-
-    pub fn connect(&self) {
-        for network in self.networks() {
-            engine(&["network", "connect", "--alias", &self.service, &network, &self.id]);
-        }
-    }
-
-    fn networks(&self) -> Vec<String> {
-        let networks = self.description["NetworkSettings"]["Networks"].as_object();
-        networks.expect("a container is on networks").keys().cloned().collect()
-    }
-}
-
-#[track_caller]
-fn engine(arguments: &[&str]) -> String {
-    run(Command::new("docker").args(arguments), b"", ENGINE_DEADLINE).ok()
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().expect("a text").to_owned()
+    std::fs::create_dir_all(to.parent().expect("a file lies in a folder")).expect("a folder of our own");
+    std::fs::copy(from, to).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
 }
 
 fn root() -> PathBuf {

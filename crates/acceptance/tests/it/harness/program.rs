@@ -10,6 +10,10 @@ pub fn client_program() -> PathBuf {
     built("anchore-cli")
 }
 
+pub fn demo_program() -> PathBuf {
+    built("demo")
+}
+
 /// Lies in `target/<profile>`, and this test in `target/<profile>/deps`.
 fn built(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a running program has a path");
