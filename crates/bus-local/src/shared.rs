@@ -130,8 +130,8 @@ impl ConsumerState {
         match *self.reads.lock().expect("nothing panics while it holds a consumer's topic") {
             // A slash comes right after a dot.
             Some(topic) => (format!("{}.", topic.prefix()), format!("{}/", topic.prefix())),
-            // Behind every subject: they are visible ASCII.
-            None => (String::new(), "\u{7f}".to_owned()),
+            // Around every subject: they are visible ASCII. What was emptied has none.
+            None => ("!".to_owned(), "\u{7f}".to_owned()),
         }
     }
 

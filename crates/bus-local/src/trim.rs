@@ -13,6 +13,39 @@ const TRIM_MESSAGES_MAX: i64 = 1024;
 /// Freed pages that the file keeps for its next burst; more are given back to the disk.
 const SPARE_PAGES: i64 = 4096;
 
+/// Most messages looked at by one step of `clear`.
+const CLEAR_MESSAGES_MAX: i64 = 512;
+
+/// Empties messages that every consumer has settled: their IDs have to be known for a while, what they said has not.
+/// Without a subject no consumer reads them, not even a new one. For a log that needs the room; otherwise it would be
+/// written for nothing, soon before it is deleted.
+///
+/// Returns up to where it has come.
+pub(crate) async fn clear(
+    connection: &mut SqliteConnection,
+    cleared_through: i64,
+    settled_by_all: i64,
+) -> Result<i64, SqlxError> {
+    let through: Option<i64> = sqlx::query_scalar(
+        "SELECT max(position) FROM (SELECT position FROM message WHERE position > ?1 AND position <= ?2 \
+         ORDER BY position LIMIT ?3)",
+    )
+    .bind(cleared_through)
+    .bind(settled_by_all)
+    .bind(CLEAR_MESSAGES_MAX)
+    .fetch_one(&mut *connection)
+    .await?;
+    let Some(through) = through else { return Ok(cleared_through) };
+    sqlx::query(
+        "UPDATE message SET subject = '', payload = x'' WHERE position > ?1 AND position <= ?2 AND subject != ''",
+    )
+    .bind(cleared_through)
+    .bind(through)
+    .execute(connection)
+    .await?;
+    Ok(through)
+}
+
 /// Deletes the oldest messages that every consumer has settled and whose IDs need not be known any more, or gives freed
 /// pages back. With no consumers nothing is deleted: somebody may come for it.
 ///

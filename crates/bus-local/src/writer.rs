@@ -66,6 +66,8 @@ pub(crate) struct Writer {
     failing: bool,
     /// Since when some message is too old, by this process's own time.
     overdue_since: Option<Instant>,
+    /// Messages up to here have been emptied for room, as far as this process knows.
+    cleared_through: i64,
     tidy_at: Instant,
     /// Released last, after every connection is closed.
     lock: ProcessLock,
@@ -94,6 +96,7 @@ impl Writer {
             connection: None,
             failing: false,
             overdue_since: None,
+            cleared_through: 0,
             tidy_at,
             lock,
         }

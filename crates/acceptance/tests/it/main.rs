@@ -24,6 +24,7 @@ mod log_ins;
 mod old_clients;
 mod openapi;
 mod page;
+mod readiness;
 mod registries;
 mod registry_faults;
 mod registry_killed;

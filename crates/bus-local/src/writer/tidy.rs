@@ -13,10 +13,12 @@ use super::{GROUP_BYTES_MAX, TIDY_INTERVAL, Writer};
 use crate::log_file::bytes_in_use;
 use crate::put_aside::{put_aside, take_back};
 use crate::shared::ConsumerState;
-use crate::trim::trim;
+use crate::trim::{clear, trim};
 
 /// From this part of its bound on, in percent, the file has no room for what an absent consumer holds back.
 const CROWDED_PERCENT: u64 = 80;
+/// From this part of its bound on, in percent, it keeps only the IDs of what everybody has settled.
+const CLEARED_PERCENT: u64 = 40;
 /// Most messages put aside by one transaction; together they are no larger than a group.
 const PUT_ASIDE_MAX: i64 = 512;
 
@@ -49,10 +51,26 @@ impl Writer {
         }
         self.forget_absent(now).await?;
         let has_put_aside = self.put_overdue_aside(now).await?;
+        let has_cleared = self.clear_settled().await?;
         let settled_by_all = self.shared.settled_by_all();
         let dedupe_window = self.config.dedupe_window;
         let has_trimmed = trim(self.connection().await?, settled_by_all, now, dedupe_window).await?;
-        Ok(taken_back.is_some() || has_put_aside || has_trimmed)
+        Ok(taken_back.is_some() || has_put_aside || has_cleared || has_trimmed)
+    }
+
+    /// Returns whether it has made room.
+    async fn clear_settled(&mut self) -> Result<bool, SqlxError> {
+        let (max_bytes, cleared_through) = (self.config.max_bytes, self.cleared_through);
+        let Some(settled_by_all) = self.shared.settled_by_all() else { return Ok(false) };
+        if settled_by_all <= cleared_through {
+            return Ok(false);
+        }
+        let connection = self.connection().await?;
+        if bytes_in_use(connection).await? < max_bytes / 100 * CLEARED_PERCENT {
+            return Ok(false);
+        }
+        self.cleared_through = clear(connection, cleared_through, settled_by_all).await?;
+        Ok(self.cleared_through > cleared_through)
     }
 
     /// Forgets the absent consumers that an operator has taken out of the file, and those that are in the way: of room

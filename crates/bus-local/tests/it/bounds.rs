@@ -93,6 +93,25 @@ async fn an_absent_consumer_keeps_its_place_until_the_room_is_needed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_settled_takes_no_room_although_its_ids_are_known() {
+    let fixture = Fixture::new();
+    let bus = fixture.open_with(16 * 1024 * 1024).await.expect("an open bus");
+    let store = reader(&bus, "store").await;
+    for round in 0..4 {
+        let large = (0..8).map(|number| outgoing(format!("m{round}-{number}"), 1000 * 1000)).collect::<Vec<_>>();
+        assert!(bus.publish(large.clone()).await.iter().all(Result::is_ok), "round {round}");
+        assert_eq!(settle_all(&store).await, 8);
+        eventually(&bus, "it has room again", |fill| fill.bytes < 2 * 1024 * 1024).await;
+        let again = bus.publish(large).await;
+        assert!(again.iter().all(|result| result.as_ref().is_ok_and(|receipt| receipt.duplicate)), "{again:?}");
+    }
+    assert_eq!(fixture.held().await, 32);
+    // Somebody new has nothing to read in them.
+    publish(&bus, ["a"]).await;
+    assert_eq!(settle_all(&reader(&bus, "notifier").await).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_consumer_that_is_late_to_open_is_not_absent() {
     let fixture = Fixture::new();
     let bus = fixture.open().await.expect("an open bus");
