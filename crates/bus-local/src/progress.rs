@@ -1,6 +1,6 @@
 //! How far one consumer is: what it has settled, what it holds, what it must be given again. Pure; time is an argument.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bus::{ConsumerSpec, Verdict};
@@ -16,6 +16,8 @@ const WAIT_MAX: Duration = Duration::from_hours(365 * 24);
 pub(crate) struct Progress {
     delivered_through: i64,
     unsettled: BTreeMap<i64, Delivery>,
+    /// The same deliveries by when they are due: a consumer may hold many, and looks each time that anything stirs.
+    due: BTreeSet<(Instant, i64)>,
     /// The position that is on the disk.
     stored_through: i64,
     ack_wait: Duration,
@@ -45,6 +47,7 @@ impl Progress {
         Self {
             delivered_through: position,
             unsettled: BTreeMap::new(),
+            due: BTreeSet::new(),
             stored_through: position,
             ack_wait: WAIT_MAX,
             unsettled_max: 0,
@@ -58,8 +61,10 @@ impl Progress {
     }
 
     pub(crate) fn plan(&self, now: Instant, max: usize) -> Plan {
-        let due = self.unsettled.iter().filter(|(_, delivery)| delivery.due_at <= now);
-        let again: Vec<i64> = due.map(|(position, _)| *position).take(max).collect();
+        let due = self.due.range(..=(now, i64::MAX)).map(|(_, position)| *position);
+        let mut again: Vec<i64> = due.collect();
+        again.sort_unstable();
+        again.truncate(max);
         let room = self.unsettled_max.saturating_sub(self.unsettled.len());
         Plan { new_max: room.min(max - again.len()), again, new_after: self.delivered_through }
     }
@@ -70,12 +75,22 @@ impl Progress {
         if position > self.delivered_through {
             self.delivered_through = position;
             self.unsettled.insert(position, Delivery { attempt: 1, due_at });
+            self.due.insert((due_at, position));
             return Some(1);
         }
         let delivery = self.unsettled.get_mut(&position)?;
         delivery.attempt = delivery.attempt.saturating_add(1);
-        delivery.due_at = due_at;
-        Some(delivery.attempt)
+        let attempt = delivery.attempt;
+        self.put_off(position, due_at);
+        Some(attempt)
+    }
+
+    fn put_off(&mut self, position: i64, due_at: Instant) {
+        if let Some(delivery) = self.unsettled.get_mut(&position) {
+            self.due.remove(&(delivery.due_at, position));
+            delivery.due_at = due_at;
+            self.due.insert((due_at, position));
+        }
     }
 
     /// There is nothing up to `position` that was not delivered.
@@ -88,17 +103,21 @@ impl Progress {
     /// The work is done whichever delivery it was done for, so `Ack` and `Reject` of an older one count; its `Retry`
     /// does not, because a newer one is under way.
     pub(crate) fn settle(&mut self, position: i64, attempt: u32, verdict: Verdict, now: Instant) {
-        let Some(delivery) = self.unsettled.get_mut(&position) else { return };
+        let Some(delivery) = self.unsettled.get(&position) else { return };
         match verdict {
             Verdict::Ack | Verdict::Reject => self.forget(position),
-            Verdict::Retry { after } if delivery.attempt == attempt => delivery.due_at = now + after.min(WAIT_MAX),
+            Verdict::Retry { after } if delivery.attempt == attempt => {
+                self.put_off(position, now + after.min(WAIT_MAX))
+            }
             Verdict::Retry { .. } => {}
         }
     }
 
     /// The message is not in the file any more, or settled.
     pub(crate) fn forget(&mut self, position: i64) {
-        self.unsettled.remove(&position);
+        if let Some(delivery) = self.unsettled.remove(&position) {
+            self.due.remove(&(delivery.due_at, position));
+        }
     }
 
     /// Whether the message at `position` was settled.
@@ -133,7 +152,7 @@ impl Progress {
 
     /// When the next message is due again.
     pub(crate) fn next_due_at(&self) -> Option<Instant> {
-        self.unsettled.values().map(|delivery| delivery.due_at).min()
+        self.due.first().map(|(due_at, _)| *due_at)
     }
 }
 
