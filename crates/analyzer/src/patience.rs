@@ -4,6 +4,7 @@ use database::DatabaseError;
 use service::readiness::Latch;
 use service::retry::Waits;
 use tokio_util::sync::CancellationToken;
+use tracing::info;
 
 /// Conditions of the service's readiness.
 pub const BUS: &str = "bus";
@@ -52,6 +53,9 @@ pub async fn prepare(
         } else {
             patiently(latch, stop, || database.is_migrated::<crate::Migrator>()).await.transpose()?
         };
+        if prepared == Some(true) {
+            info!("the analyzer's tables are ready");
+        }
         if prepared != Some(false) {
             break;
         }

@@ -111,7 +111,10 @@ impl LogFile {
     pub(crate) async fn existing(path: &Path) -> Result<Self, BusError> {
         let file = Self { path: path.to_owned() };
         if !path.is_file() {
-            return Err(BusError::Misconfigured(format!("there is no `{}`", path.display())));
+            return Err(BusError::Misconfigured(format!(
+                "there is no `{}`; the first process that uses this directory makes it",
+                path.display()
+            )));
         }
         let marks = async {
             let mut connection = file.connect().await?;

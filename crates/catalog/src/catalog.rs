@@ -170,8 +170,8 @@ async fn prepare(
         };
         match prepared.await {
             Ok(true) => {
+                info!("the catalog's tables are ready");
                 gate.works();
-                info!("the database is ready");
                 return Ok(true);
             }
             Ok(false) => gate.waits_for("its schema is not up to date, run `anchore-events migrate`"),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use oci_registry::random_fraction;
+use service::config::format_span;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -79,7 +80,8 @@ impl Watcher {
     /// # Panics
     /// When a patrol panics, so that the process ends and does not go on half blind.
     pub(crate) async fn run(mut self, configured: Vec<Watch>, stop: CancellationToken) {
-        info!(watches = configured.len(), interval_s = self.surroundings.repo_watcher.as_secs(), "watching");
+        let every = format_span(self.surroundings.repo_watcher);
+        info!(watches = configured.len(), "watching what is configured, every {every}");
         self.begin_all(configured, &stop);
         let mut is_complete = false;
         let gate = self.surroundings.gate.clone();

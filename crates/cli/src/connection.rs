@@ -110,11 +110,23 @@ impl<'a> Connection<'a> {
                          ANCHORE_CLI_PASS, in ~/.anchore/credentials.yaml too";
             return inaccessible(self.settings, cause.to_owned(), true);
         }
+        if status.code() == Code::Unimplemented {
+            return inaccessible(self.settings, not_the_event_log(status, &self.authority), false);
+        }
         if let Some(error) = transport_error(status) {
             return inaccessible(self.settings, unreachable::cause(error, &self.authority), false);
         }
         Failure::refused(status)
     }
+}
+
+/// Something answered that does not know the call: another program, an inner service, or another release.
+fn not_the_event_log(status: &Status, authority: &str) -> String {
+    let said = if status.message().is_empty() { status.code().description() } else { status.message() };
+    format!(
+        "the server at {authority} does not know this call ({said}): is it the gateway of the event log (port 8228 by \
+         default), and of this release?"
+    )
 }
 
 /// Waits for an answer, but not for ever.

@@ -84,10 +84,16 @@ impl Failure {
         match self {
             Self::Usage(message) => format!("Error: {message}\n\n"),
             Self::Inaccessible { cause, .. } => format!("Error: {self}\n{cause}\n\n"),
-            Self::Refused { code, fields, .. } => {
-                let lines: Vec<String> =
-                    fields.iter().map(|(field, problem)| format!("{field}: {problem}\n")).collect();
-                format!("Error: {self}\nHTTP Code: {}\n{}\n", meaning(*code).0, lines.concat())
+            Self::Refused { code, message, fields } => {
+                let fields: Vec<String> = fields.iter().map(|(field, problem)| format!("{field}: {problem}")).collect();
+                // Servers put the fields into their message as well; each is to be read once.
+                let (headline, lines) = match fields.as_slice() {
+                    fields if fields.join("; ") != *message => (message.clone(), fields),
+                    [_] => (message.clone(), &[][..]),
+                    fields => (format!("{} fields are wrong", fields.len()), fields),
+                };
+                let lines: Vec<String> = lines.iter().map(|line| format!("{line}\n")).collect();
+                format!("Error: {headline}\nHTTP Code: {}\n{}\n", meaning(*code).0, lines.concat())
             }
             Self::Output(error) => format!("Error: {self}: {error}\n"),
         }
@@ -164,6 +170,20 @@ mod tests {
         let status = Status::with_error_details(Code::InvalidArgument, "invalid filter", details);
         let text = "Error: invalid filter\nHTTP Code: 400\nfilter.since: too late\nfilter.type: empty\n\n";
         assert_eq!(Failure::refused(&status).text(), text);
+    }
+
+    #[test]
+    fn a_field_that_the_message_names_is_not_repeated() {
+        let check = |fields: &[(&str, &str)], expected: &str| {
+            let violations = fields.iter().map(|(field, problem)| FieldViolation::new(*field, *problem));
+            let message = fields.iter().map(|(field, problem)| format!("{field}: {problem}")).collect::<Vec<_>>();
+            let details = ErrorDetails::with_bad_request(violations.collect::<Vec<_>>());
+            let status = Status::with_error_details(Code::InvalidArgument, message.join("; "), details);
+            assert_eq!(Failure::refused(&status).text(), expected);
+        };
+        check(&[("name", "missing")], "Error: name: missing\nHTTP Code: 400\n\n");
+        let both = "Error: 2 fields are wrong\nHTTP Code: 400\nname: missing\nurl: missing\n\n";
+        check(&[("name", "missing"), ("url", "missing")], both);
     }
 
     #[test]

@@ -15,12 +15,22 @@ use crate::commands::webhook::WebhookCommand;
 use crate::failure::Failure;
 use crate::output::Format;
 
+/// Contract 4.2, and where to begin.
+const AFTER_HELP: &str = "\
+Exit codes: 0 done; 1 refused, not found, or it failed; 2 a wrong flag, wrong credentials, or no server that answers.
+
+Examples:
+  anchore-cli event list --level error --since 2h
+  anchore-cli event get 01a20515744072989a26c634b6e8ad92
+  anchore-cli webhook why 01a20515744072989a26c634b6e8ad92 ops";
+
 /// Command line client of the event log.
 ///
 /// Credentials and the server come from flags, from the `default` section of the credentials file, or from the
 /// environment, in this order.
 #[derive(Debug, Parser)]
 #[command(name = "anchore-cli", version, arg_required_else_help = true, max_term_width = 100)]
+#[command(after_help = AFTER_HELP)]
 pub struct Arguments {
     #[command(flatten)]
     pub global: GlobalFlags,

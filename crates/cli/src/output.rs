@@ -18,18 +18,18 @@ use clap::ValueEnum;
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// The columns of the product page; for one event its YAML.
+    /// Columns; one event as YAML.
     #[default]
     Table,
     /// More columns.
     Wide,
-    /// The JSON of old clients, indented.
+    /// One JSON document, indented, as old clients print it.
     Json,
-    /// One record per line.
+    /// One JSON record per line.
     Ndjson,
-    /// One document per record.
+    /// YAML, a document per record.
     Yaml,
-    /// A header, then a row per event.
+    /// A header, then a row per event; lists of events only.
     Csv,
 }
 

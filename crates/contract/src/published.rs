@@ -49,7 +49,7 @@ fn read(text: &str) -> Result<Published, Violations> {
     };
     let mut id = None;
     if members.iter().any(|(key, _)| key == "event") {
-        let mut record = Object { path: "", members, violations: &mut violations };
+        let mut record = Object::new("", members, &mut violations);
         id = record.text("generated_uuid");
         record.take("created_at");
         let inner = record.take("event");
@@ -63,7 +63,7 @@ fn read(text: &str) -> Result<Published, Violations> {
 }
 
 fn read_event(members: Vec<(String, Json)>, id: Option<&str>, mut violations: Violations) -> Published {
-    let mut body = Object { path: "", members, violations: &mut violations };
+    let mut body = Object::new("", members, &mut violations);
     let own_id = body.text("generated_uuid");
     let event_type = body.text("type").unwrap_or_default();
     let level = body.text("level");
@@ -75,11 +75,11 @@ fn read_event(members: Vec<(String, Json)>, id: Option<&str>, mut violations: Vi
     let source = body.object("source");
     body.refuse_rest();
 
-    let mut resource = Object { path: "resource.", members: resource, violations: &mut violations };
+    let mut resource = Object::new("resource.", resource, &mut violations);
     let (account, resource_type, resource_id) = (resource.text("user_id"), resource.text("type"), resource.text("id"));
     resource.refuse_rest();
 
-    let mut source = Object { path: "source.", members: source, violations: &mut violations };
+    let mut source = Object::new("source.", source, &mut violations);
     let source_read = Source {
         service: source.text("servicename"),
         host_id: source.text("hostid"),
@@ -140,11 +140,18 @@ struct Object<'a> {
     path: &'static str,
     members: Vec<(String, Json)>,
     violations: &'a mut Violations,
+    /// The keys that were asked for, and so are known.
+    known: Vec<&'static str>,
 }
 
-impl Object<'_> {
+impl<'a> Object<'a> {
+    fn new(path: &'static str, members: Vec<(String, Json)>, violations: &'a mut Violations) -> Self {
+        Self { path, members, violations, known: Vec::new() }
+    }
+
     /// The member, unless it is absent or null. Of repeated keys the last one counts.
-    fn take(&mut self, key: &str) -> Option<Json> {
+    fn take(&mut self, key: &'static str) -> Option<Json> {
+        self.known.push(key);
         let mut found = None;
         while let Some(at) = self.members.iter().position(|(name, _)| name == key) {
             found = Some(self.members.remove(at).1);
@@ -153,7 +160,7 @@ impl Object<'_> {
     }
 
     /// A text; an empty one counts as absent.
-    fn text(&mut self, key: &str) -> Option<String> {
+    fn text(&mut self, key: &'static str) -> Option<String> {
         match self.take(key)? {
             Json::String(text) => Some(text).filter(|text| !text.is_empty()),
             other => {
@@ -163,7 +170,7 @@ impl Object<'_> {
         }
     }
 
-    fn object(&mut self, key: &str) -> Vec<(String, Json)> {
+    fn object(&mut self, key: &'static str) -> Vec<(String, Json)> {
         match self.take(key) {
             Some(Json::Object(members)) => members,
             None => Vec::new(),
@@ -179,8 +186,9 @@ impl Object<'_> {
     }
 
     fn refuse_rest(mut self) {
+        let known = format!("unknown key, expected one of `{}`", self.known.join("`, `"));
         for (key, _) in std::mem::take(&mut self.members) {
-            self.refuse(&key, "unknown key");
+            self.refuse(&key, &known);
         }
     }
 }
@@ -226,7 +234,8 @@ mod tests {
         check("[]", "event: expected a JSON object");
         check(
             r#"{"type":"t","level":"loud","message":"m","resource":{"user_id":"a b"},"source":{"hostid":3},"x":1}"#,
-            "x: unknown key; source.hostid: expected a text, got a number; \
+            "x: unknown key, expected one of `generated_uuid`, `type`, `level`, `message`, `timestamp`, `details`, \
+             `category`, `resource`, `source`; source.hostid: expected a text, got a number; \
              level: unknown level `loud`, expected `info` or `error`; \
              resource.user_id: `a b` is no account name, expected 1 to 64 letters, digits or `. _ @ + -`, the first a \
              letter or digit; timestamp: missing, expected the time at which it happened",

@@ -136,7 +136,7 @@ impl Database {
     }
 
     /// A pool only says that its time is over; one connection of our own says why.
-    async fn explain(&self, error: DbErr) -> DatabaseError {
+    pub(crate) async fn explain(&self, error: DbErr) -> DatabaseError {
         let (true, Some(server)) = (is_pool_timeout(&error), &self.server) else { return error.into() };
         let address = address(server);
         let reason = match tokio::time::timeout(EXPLAIN_TIMEOUT, server.connect()).await {

@@ -30,9 +30,25 @@ impl DatabaseError {
     /// The error and its cause in one line, without what a connection string may hold.
     pub fn chain(&self) -> String {
         match self {
-            Self::Unavailable(source) | Self::Failed(source) => format!("{self}: {source}"),
+            Self::Unavailable(source) | Self::Failed(source) => format!("{self}: {}", reason(source)),
             Self::Unreachable { .. } | Self::SchemaTooNew { .. } => self.to_string(),
         }
+    }
+}
+
+/// What the database or the system said, without the names of the layers in between.
+fn reason(error: &DbErr) -> String {
+    if is_pool_timeout(error) {
+        return "no connection was free in time, or none could be made".to_owned();
+    }
+    match error {
+        DbErr::Conn(RuntimeErr::SqlxError(error))
+        | DbErr::Exec(RuntimeErr::SqlxError(error))
+        | DbErr::Query(RuntimeErr::SqlxError(error)) => match &**error {
+            SqlxError::Database(said) => said.to_string(),
+            error => error.to_string(),
+        },
+        error => error.to_string(),
     }
 }
 
@@ -106,4 +122,22 @@ fn is_transient_code(code: &str) -> bool {
         return POSTGRES_CLASSES.iter().any(|class| code.starts_with(class)) || POSTGRES_CODES.contains(&code);
     }
     code.parse::<u32>().is_ok_and(|number| SQLITE_CODES.contains(&(number & 0xff)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_told_without_the_layers_it_passed() {
+        let check = |error: SqlxError, expected: &str| assert_eq!(DatabaseError::from(error).chain(), expected);
+        check(
+            SqlxError::PoolTimedOut,
+            "the database cannot be used now: no connection was free in time, or none could be made",
+        );
+        check(
+            SqlxError::Protocol("unexpected message".to_owned()),
+            "the database cannot be used now: encountered unexpected or invalid data: unexpected message",
+        );
+    }
 }

@@ -25,7 +25,8 @@ impl Database {
         M::install(&transaction).await?;
         let pending = pending::<M>(&M::get_migration_models(&transaction).await?)?;
         if !pending.is_empty() {
-            info!(migrations = pending.join(", "), "bringing the database schema up to date");
+            let table = M::migration_table_name().to_string();
+            info!(migration_table = table, migrations = pending.join(", "), "bringing the database schema up to date");
             M::up(&transaction, None).await?;
         }
         Ok(transaction.commit().await?)
@@ -43,7 +44,7 @@ impl Database {
                 let newest = text.split('\'').nth(1).unwrap_or(&text).to_owned();
                 return Err(DatabaseError::SchemaTooNew { newest });
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(self.explain(error).await),
         };
         Ok(applied == M::migrations().len())
     }

@@ -17,8 +17,13 @@ pub enum DatabaseUrl {
 /// A text that is no database URL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DatabaseUrlError {
-    #[error("expected `sqlite://path/to/file.db` or `postgres://user:password@host:port/name`")]
-    UnknownScheme,
+    /// Without what follows the scheme, which may be a password.
+    #[error(
+        "unknown scheme `{scheme}`, expected `sqlite://path/to/file.db` or `postgres://user:password@host:port/name`"
+    )]
+    UnknownScheme { scheme: String },
+    #[error("no scheme, expected `sqlite://path/to/file.db` or `postgres://user:password@host:port/name`")]
+    NoScheme,
     #[error("expected a file after `sqlite://`; a database in memory would forget every event")]
     NoFile,
     #[error("not a PostgreSQL URL: {0}")]
@@ -46,7 +51,10 @@ impl FromStr for DatabaseUrl {
                 Err(error) => Err(DatabaseUrlError::NotPostgres(error.to_string())),
             };
         }
-        Err(DatabaseUrlError::UnknownScheme)
+        match text.split_once("://") {
+            Some((scheme, _)) => Err(DatabaseUrlError::UnknownScheme { scheme: scheme.to_owned() }),
+            None => Err(DatabaseUrlError::NoScheme),
+        }
     }
 }
 
@@ -110,6 +118,7 @@ mod tests {
         check("sqlite:///var/lib/events.db", Ok("sqlite:///var/lib/events.db"));
         check("sqlite::memory:", Err(DatabaseUrlError::NoFile));
         check("sqlite://", Err(DatabaseUrlError::NoFile));
-        check("mysql://h/x", Err(DatabaseUrlError::UnknownScheme));
+        check("mysql://h/x", Err(DatabaseUrlError::UnknownScheme { scheme: "mysql".to_owned() }));
+        check("data/events.db", Err(DatabaseUrlError::NoScheme));
     }
 }

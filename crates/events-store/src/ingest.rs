@@ -245,8 +245,8 @@ pub async fn prepare(
         };
         match prepared {
             Ok(true) => {
+                info!("the events-store's tables are ready");
                 latch.holds(DATABASE);
-                info!("the database is ready");
                 return Ok(());
             }
             Ok(false) => latch.fails(DATABASE, "its schema is not up to date, run `anchore-events migrate`"),

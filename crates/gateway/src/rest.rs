@@ -66,5 +66,6 @@ async fn other_method(request: Request) -> Response {
 /// For whatever is no route.
 pub fn no_such_route(request: &Request) -> Response {
     let path: String = request.uri().path().chars().take(128).collect();
-    Refusal::new(StatusCode::NOT_FOUND, format!("no route `{} {path}` here", request.method())).into_response()
+    let message = format!("no route `{} {path}` here; /v1/openapi.json lists those that there are", request.method());
+    Refusal::new(StatusCode::NOT_FOUND, message).into_response()
 }

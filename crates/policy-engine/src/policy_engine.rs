@@ -141,7 +141,7 @@ impl PolicyEngine {
             }
             gate.open();
             let cycle = service::config::format_span(syncer.config.feed_sync);
-            info!(feeds = syncer.sources.len(), "syncing {} feeds every {cycle}", syncer.sources.len());
+            info!(feeds = syncer.sources.len(), "syncing feeds every {cycle}");
             // The schedule ends last of what writes; the teller tells what that has left.
             let ended = CancellationToken::new();
             let schedule = async {
@@ -179,7 +179,10 @@ async fn prepare(
             database.is_migrated::<Migrator>().await
         };
         match prepared {
-            Ok(true) => return Ok(()),
+            Ok(true) => {
+                info!("the policy-engine's tables are ready");
+                return Ok(());
+            }
             Ok(false) => latch.fails(DATABASE, "its schema is not up to date, run `anchore-events migrate`"),
             Err(error) if error.is_transient() => latch.fails(DATABASE, error.chain()),
             Err(error) => return Err(error),

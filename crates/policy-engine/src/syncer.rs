@@ -90,7 +90,7 @@ impl Syncer {
         self.told.notify_one();
         let progress = RunProgress::new(scope.group_ids());
         self.board.add(progress.follow());
-        info!(run.id = %id, feeds = scope.feeds.len(), "syncing {} feeds", scope.feeds.len());
+        info!(run.id = %id, feeds = scope.feeds.len(), "a sync of feeds begins");
         Ok(Run { id, scope, began_at, progress })
     }
 
@@ -117,7 +117,7 @@ impl Syncer {
                 summary.failed = ends.iter().filter(|end| end.is_failure()).count() as u64;
                 summary.synced = ends.len() as u64 - summary.failed;
                 let Summary { synced, failed } = summary;
-                info!(run.id = %run.id, synced, failed, "synced {synced} groups, {failed} failed");
+                info!(run.id = %run.id, groups.synced = synced, groups.failed = failed, "a sync of feeds has ended");
             }
             Err(BrokenOff::Stopped) => self.break_off(&run).await,
             Err(BrokenOff::Given(error)) => {

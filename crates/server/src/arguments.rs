@@ -8,9 +8,22 @@ use service::telemetry::LogFormat;
 use crate::service_name::ServiceName;
 use crate::version::VERSION;
 
+const AFTER_HELP: &str = "\
+Every setting can also be set from the environment: `bus.kind` by ANCHORE_EVENTS__BUS__KIND; config.yaml documents them \
+all.
+
+Exit codes: 0 done, or stopped in good order; 1 failed, not ready, or not found; 2 a wrong argument; 78 a wrong \
+configuration.
+
+Examples:
+  anchore-events                                   everything in one process
+  anchore-events run events-store --config c.yaml  one service
+  anchore-events bus                               who is behind";
+
 /// The event log for container security: what failed, why, since when.
 #[derive(Debug, Parser)]
-#[command(name = "anchore-events", version = VERSION.as_str(), disable_help_subcommand = true)]
+#[command(name = "anchore-events", version = VERSION.as_str(), disable_help_subcommand = true, max_term_width = 100)]
+#[command(after_help = AFTER_HELP)]
 pub struct Arguments {
     /// The configuration file [default: ./config.yaml if present]
     #[arg(long, global = true, value_name = "FILE")]
@@ -62,7 +75,7 @@ pub enum Command {
 pub enum DeadLettersAction {
     /// List them, the oldest first (the default)
     List,
-    /// Store the event of one after all, and take it off the list
+    /// Try again to store one as an event, and take it off the list
     Retry {
         /// Its ID, as listed
         id: String,
@@ -83,7 +96,7 @@ pub enum BusAction {
         /// Its name, as shown
         consumer: String,
     },
-    /// Send messages that were put aside after all
+    /// Take messages that were put aside back, and send them
     Retry {
         /// Their IDs, as shown
         #[arg(value_name = "ID", required_unless_present = "all")]

@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use anyhow::{Context, anyhow};
-use database::{Database, DatabaseError};
+use database::{Database, DatabaseError, DatabaseUrl};
 use event::{Clock, SystemClock};
 use events_store::{DeadLetters, Migrator, Retried};
 
@@ -13,6 +13,15 @@ use crate::config::Config;
 
 /// Exit 0 when it was done, 1 when not, and why.
 pub async fn act(config: &Config, action: Option<DeadLettersAction>) -> anyhow::Result<ExitCode> {
+    // Opening it would make one, in the wrong place.
+    if let DatabaseUrl::Sqlite(file) = &config.database
+        && !file.exists()
+    {
+        return Err(anyhow!(
+            "{}: there is no such file; name the place of the data by --data-dir or --config",
+            config.database
+        ));
+    }
     let database = Database::open(&config.database).context("database.url")?;
     let at_database = |error: DatabaseError| anyhow!("{}: {}", config.database, error.chain());
     if !database.is_migrated::<Migrator>().await.map_err(at_database)? {

@@ -1,7 +1,8 @@
 //! `anchore-events`: the server. Any set of services in one process; which ones, which bus and which database is
 //! configuration.
 //!
-//! A table of contents: flags, configuration, logging, then what was asked for.
+//! A table of contents: flags, configuration, logging, then what was asked for. Relies on every service and adapter;
+//! deliberately knows no rule of their business, and hides from each of them that there are others.
 
 mod arguments;
 mod bus;

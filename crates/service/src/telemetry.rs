@@ -58,9 +58,10 @@ pub fn start(config: LogConfig) {
             let directive = format!("{library}=warn");
             filter = filter.add_directive(directive.parse().expect("a crate's name and a level are a directive"));
         }
-        // It logs as an error what we report as the cause of a failure, once and not in every cycle.
-        let directive = "rustls_platform_verifier=off";
-        filter = filter.add_directive(directive.parse().expect("a crate's name and a level are a directive"));
+        // They log for every call what we report as the cause of a failure, once and not in every cycle.
+        for directive in ["rustls_platform_verifier=off", "sqlx::pool=error"] {
+            filter = filter.add_directive(directive.parse().expect("a crate's name and a level are a directive"));
+        }
     }
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second start, in tests, keeps the first subscriber.

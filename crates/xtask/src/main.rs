@@ -1,5 +1,7 @@
 //! The developer's door: `cargo xtask test` sets up all that the tests need and runs them, `cargo xtask check` holds the
-//! code against its rules. `.ci/run` calls both.
+//! code against its rules; `.ci/run` calls both. `compose` and `chaos` break a running system.
+//!
+//! Relies on the programs that it starts. Deliberately knows no test, and nothing of the product.
 
 mod engine;
 mod run;

@@ -123,8 +123,16 @@ fn every_error_of_the_contract(stack: &Stack, admin: &Rest) {
         is_error(&admin.delete(&format!("/v1/events/{id}")), 404, not_found);
     }
     is_error(&stack.rest(ALICE).get(&format!("/v1/events/{}", id_of(1))), 404, not_found);
-    is_error(&admin.get("/v1/nothing"), 404, "no route `GET /v1/nothing` here");
-    is_error(&admin.get("/v1/events/7/8"), 404, "no route `GET /v1/events/7/8` here");
+    is_error(
+        &admin.get("/v1/nothing"),
+        404,
+        "no route `GET /v1/nothing` here; /v1/openapi.json lists those that there are",
+    );
+    is_error(
+        &admin.get("/v1/events/7/8"),
+        404,
+        "no route `GET /v1/events/7/8` here; /v1/openapi.json lists those that there are",
+    );
     for (path, method, allowed) in [
         ("/v1/events", "PUT", "GET,HEAD,POST,DELETE"),
         ("/v1/events/", "PATCH", "GET,HEAD,POST,DELETE"),

@@ -6,18 +6,20 @@ use std::io::{self, Write};
 /// Blanks after each column.
 const GAP: usize = 8;
 
-/// Writes `rows` below `titles`. Without rows, one empty line.
+/// Writes `rows` below `titles`, with a dash where a cell is empty. Without rows, one empty line.
 pub fn write_columns(titles: &[&str], rows: &[Vec<String>], out: &mut dyn Write) -> io::Result<()> {
     if rows.is_empty() {
         return writeln!(out);
     }
     let titles: Vec<String> = titles.iter().map(|title| (*title).to_owned()).collect();
+    let shown = |cell: &String| if cell.is_empty() { "-".to_owned() } else { cell.clone() };
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(shown).collect()).collect();
     let width = |index: usize| {
-        let cells = std::iter::once(&titles).chain(rows).filter_map(|row| row.get(index));
+        let cells = std::iter::once(&titles).chain(&rows).filter_map(|row| row.get(index));
         cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..titles.len()).map(width).collect();
-    for row in std::iter::once(&titles).chain(rows) {
+    for row in std::iter::once(&titles).chain(&rows) {
         for (cell, width) in row.iter().zip(&widths) {
             let padding = width.saturating_sub(cell.chars().count()) + GAP;
             write!(out, "{cell}{:padding$}", "")?;
@@ -39,8 +41,9 @@ mod tests {
             String::from_utf8(out).unwrap()
         };
         assert_eq!(print(&[]), "\n");
-        let row = vec!["ops-pager".to_owned(), "é".to_owned()];
-        let expected = "Name             State        \nops-pager        é            \n";
-        assert_eq!(print(&[row]), expected);
+        let rows = [["ops-pager", "é"], ["", "ok"]].map(|row| row.map(str::to_owned).to_vec());
+        let expected =
+            "Name             State        \nops-pager        é            \n-                ok           \n";
+        assert_eq!(print(&rows), expected);
     }
 }

@@ -22,7 +22,7 @@ impl<W: Write> IdsWriter<W> {
         match format {
             Format::Table | Format::Ndjson | Format::Json => Ok(Self { out, format, count: 0, is_read: true }),
             Format::Wide | Format::Yaml | Format::Csv => {
-                Err(Failure::usage("--output: a list of ids has the forms table, json and ndjson only"))
+                Err(Failure::usage("--output: there is no such form of a list of ids, expected table, json or ndjson"))
             }
         }
     }

@@ -18,7 +18,9 @@ pub fn write_tree(tree: &Json, lines: &str, format: Format, out: &mut dyn Write)
         Format::Yaml => write!(out, "{}", to_yaml(tree))?,
         Format::Ndjson => write_lines(tree, lines, out)?,
         Format::Table | Format::Wide | Format::Csv => {
-            return Err(Failure::usage("--output: this has the forms table, json, ndjson and yaml only"));
+            return Err(Failure::usage(
+                "--output: there is no such form of this, expected table, json, ndjson or yaml",
+            ));
         }
     }
     Ok(())

@@ -66,7 +66,12 @@ fn wrong_arguments_are_code_2() {
     check(&["--url", "localhost", "event", "list"], 2, "Error: --url: `localhost` ", "");
     check(&["--json", "-o", "csv", "event", "list"], 2, "", "Error: --json and --output");
     check(&["event", "delete", "--before", ""], 2, "Error: --before: the value is empty", "");
-    check(&["event", "delete", "-o", "csv", "--dontask"], 2, "", "Error: --output: a list of ids");
+    check(
+        &["event", "delete", "-o", "csv", "--dontask"],
+        2,
+        "",
+        "Error: --output: there is no such form of a list of ids",
+    );
     check(&["event", "publish", "/nonexistent"], 2, "", "Error: the file `/nonexistent` cannot be read");
     check(&["--config", "/nonexistent", "event", "list"], 2, "Error: the credentials file `/nonexistent`", "");
 }

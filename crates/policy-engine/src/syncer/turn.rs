@@ -156,7 +156,7 @@ impl Syncer {
         if is_news {
             warn!(
                 group = %before.id, cause.code = %code, http_status = failure.http_status, %since, failures,
-                "cannot sync a group: {} {}", failure.cause.summary(), failure.cause.hint()
+                "cannot sync a group: {}. {}", failure.cause.summary(), failure.cause.hint()
             );
             reports.push(telling::group_failed(before, failure, &failing, now));
             failing.reported(now);

@@ -23,7 +23,8 @@ use crate::settings::Settings;
 
 #[derive(Debug, Default, Args)]
 pub struct DeleteFlags {
-    /// ID of the one event to delete. Without an ID and without filters, all events are deleted
+    /// ID of the one event to delete. Without an ID and without filters, all events are deleted,
+    /// after a question
     #[arg(value_name = "EVENT_ID")]
     id: Option<String>,
     #[command(flatten)]

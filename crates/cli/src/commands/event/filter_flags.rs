@@ -16,16 +16,17 @@ pub struct FilterFlags {
     /// Filter results based on the level, supported levels are info and error
     #[arg(long, value_name = "TEXT")]
     pub level: Option<String>,
-    /// Filter events based on the originating service
+    /// Filter events based on the originating service, such as `catalog` or `policy_engine`
     #[arg(long, value_name = "TEXT")]
     pub service: Option<String>,
     /// Filter events based on the originating host
     #[arg(long, value_name = "TEXT")]
     pub host: Option<String>,
-    /// Filter events based on the type, by either of its names; `*` stands for any text
+    /// Filter events based on the type, by either of its names, such as `list_tags_fail` or `system.repository.*`; `*`
+    /// stands for any text
     #[arg(long = "event_type", alias = "event-type", value_name = "TEXT")]
     pub event_type: Option<String>,
-    /// Filter events based on the type of the resource
+    /// Filter events based on the type of the resource, such as `repository` or `image_tag`
     #[arg(long = "resource_type", alias = "resource-type", value_name = "TEXT")]
     pub resource_type: Option<String>,
 }

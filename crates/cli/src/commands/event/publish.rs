@@ -32,7 +32,8 @@ const INPUT_PAUSE: Duration = Duration::from_millis(200);
 
 #[derive(Debug, Args)]
 pub struct PublishFlags {
-    /// File with one event per line: the `event` object of the contract, or a whole record; `-` for standard input
+    /// File with one event per line: an object with `type`, `level`, `message` and `timestamp`, or a whole record as
+    /// `event list -o ndjson` prints it; `-` for standard input
     file: PathBuf,
 }
 

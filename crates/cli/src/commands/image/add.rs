@@ -8,7 +8,7 @@ use clap::Args;
 use event::{Clock, SystemClock};
 use proto::analyzer::v1::{GetImageRequest, Image, QueueImageRequest, State};
 
-use super::shown::{image_tree, row, time, titles};
+use super::shown::{image_tree, name, row, time, titles};
 use crate::connection::{Connection, answer};
 use crate::failure::Failure;
 use crate::output::{Format, write_columns, write_tree};
@@ -66,7 +66,7 @@ fn write(image: &Image, format: Format, out: &mut dyn Write) -> Result<(), Failu
         writeln!(out, "\nUnknown: {}: {}", unknown.path, unknown.reason)?;
     }
     if let (Some(failure), false) = (&image.failure, is_open(image)) {
-        writeln!(out, "\n{}\n  {}", failure.summary, failure.hint)?;
+        writeln!(out, "\n{}: {}\n  {}", name(image), failure.summary, failure.hint)?;
         if let Some(next) = &image.next_attempt_time {
             writeln!(out, "  It is tried again at {}.", time(Some(next)))?;
         }
@@ -89,9 +89,16 @@ mod tests {
     #[test]
     fn why_it_failed_is_said_below() {
         let failure = ImageFailure { summary: "no".into(), hint: "Do.".into(), ..ImageFailure::default() };
-        let image = Image { state: State::Failed.into(), failure: Some(failure), ..Image::default() };
+        let tags = vec!["1.0".into()];
+        let image = Image {
+            state: State::Failed.into(),
+            failure: Some(failure),
+            repository: "r.example/a".into(),
+            tags,
+            ..Image::default()
+        };
         let printed = print(&image, Format::Table);
-        assert!(printed.ends_with("\n\nno\n  Do.\n"), "{printed}");
+        assert!(printed.ends_with("\n\nr.example/a:1.0: no\n  Do.\n"), "{printed}");
         let queued = Image { state: State::Queued.into(), ..image };
         assert_eq!(print(&queued, Format::Table).lines().count(), 2, "what is queued again has not failed");
     }

@@ -33,7 +33,7 @@ pub fn row(image: &Image, now: Timestamp) -> Vec<String> {
 }
 
 /// By its tags; without any, by its digest.
-fn name(image: &Image) -> String {
+pub fn name(image: &Image) -> String {
     let repository = &image.repository;
     match image.tags.split_first() {
         None => format!("{repository}@{}", image.digest),

@@ -167,7 +167,7 @@ mod tests {
         let printed = String::from_utf8(out).unwrap();
         let lines: Vec<&str> = printed.lines().map(str::trim_end).collect();
         assert_eq!(lines[2..5], ["", "r.example/team/app: no", "  Do."]);
-        assert_eq!(lines[7].split_whitespace().collect::<Vec<_>>(), ["1.0", "sha256:0", "ok"]);
+        assert_eq!(lines[7].split_whitespace().collect::<Vec<_>>(), ["1.0", "sha256:0", "-", "ok"]);
         assert_eq!(lines[lines.len() - 2..], ["x: no", "  Do."]);
         let mut out = Vec::new();
         write_one(&repository(failing()), &[], Format::Json, &mut out).unwrap();

@@ -67,15 +67,12 @@ pub async fn run(flags: &DeliveriesFlags, settings: &Settings) -> Result<ExitCod
         }
     }
     let mut out = BufWriter::new(stdout().lock());
-    write(&found, settings.format, &mut out)?;
+    write(&found, !page_token.is_empty(), settings.format, &mut out)?;
     out.flush()?;
-    if !page_token.is_empty() && settings.format == Format::Table {
-        eprintln!("there are more; --all shows them");
-    }
     Ok(ExitCode::SUCCESS)
 }
 
-fn write(deliveries: &[v1::Delivery], form: Format, out: &mut dyn Write) -> Result<(), Failure> {
+fn write(deliveries: &[v1::Delivery], has_more: bool, form: Format, out: &mut dyn Write) -> Result<(), Failure> {
     if !matches!(form, Format::Table | Format::Wide) {
         let tree = object([("deliveries", Json::Array(deliveries.iter().map(delivery_tree).collect()))]);
         return write_tree(&tree, "deliveries", form, out);
@@ -83,6 +80,9 @@ fn write(deliveries: &[v1::Delivery], form: Format, out: &mut dyn Write) -> Resu
     let titles = ["Created", "State", "Attempts", "Endpoint", "Event", "Event ID", "Reason", "Delivery"];
     let rows: Vec<Vec<String>> = deliveries.iter().map(row).collect();
     write_columns(&titles, &rows, out)?;
+    if has_more {
+        writeln!(out, "\nThere are more; --all shows them.")?;
+    }
     Ok(())
 }
 

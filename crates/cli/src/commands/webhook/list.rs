@@ -31,7 +31,7 @@ fn write(listed: &v1::ListEndpointsResponse, form: Format, out: &mut dyn Write) 
         let tree = object([("endpoints", Json::Array(endpoints)), ("notices", Json::Array(notices))]);
         return write_tree(&tree, "endpoints", form, out);
     }
-    let titles = ["Name", "State", "Waiting", "Given up", "Last delivered", "Format", "URL", "Gets"];
+    let titles = ["Name", "State", "Waiting", "Given up", "Last delivered", "Format", "Gets", "URL"];
     let rows: Vec<Vec<String>> = endpoints.iter().map(row).collect();
     write_columns(&titles, &rows, out)?;
     for endpoint in endpoints {
@@ -61,8 +61,9 @@ fn row(endpoint: &v1::Endpoint) -> Vec<String> {
         status.dead_count.to_string(),
         if last.is_empty() { "never".to_owned() } else { last },
         format(endpoint.format).to_owned(),
-        endpoint.url.clone(),
         rule(endpoint),
+        // The longest, and so the last.
+        endpoint.url.clone(),
     ]
 }
 

@@ -18,52 +18,53 @@ const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
 #[derive(Debug, Default, Args)]
 pub struct SettingsFlags {
-    /// Form of the request's body
+    /// Form of the request's body; `anchore` for a new endpoint
     #[arg(long, value_name = "FORM")]
     format: Option<FormatFlag>,
-    /// Events of this level only; may be given twice
+    /// Events of this level only, `info` or `error`; without it, of both
     #[arg(long, value_name = "LEVEL")]
     level: Vec<String>,
-    /// Events of this type only, by either of its names; `*` stands for any text
+    /// Events of this type only, by either of its names, such as `list_tags_fail` or `feed_*`; `*` stands for any text
     #[arg(long = "event_type", alias = "event-type", value_name = "TEXT")]
     event_type: Option<String>,
-    /// Events of this service only
+    /// Events of this service only, such as `catalog` or `policy_engine`
     #[arg(long, value_name = "TEXT")]
     service: Option<String>,
     /// Events of this host only
     #[arg(long, value_name = "TEXT")]
     host: Option<String>,
-    /// Events about this type of resource only
+    /// Events about this type of resource only, such as `repository` or `image_tag`
     #[arg(long = "resource_type", alias = "resource-type", value_name = "TEXT")]
     resource_type: Option<String>,
-    /// Events about this resource only
+    /// Events about this resource only, such as `docker.io/library/alpine`
     #[arg(long, value_name = "TEXT")]
     resource: Option<String>,
-    /// Every event: removes what the other filter flags have set
+    /// Every event: removes the filter and the levels that were set before
     #[arg(long)]
     everything: bool,
-    /// A later notification about a resource waits for the earlier one
+    /// Whether a later notification about a resource waits for the earlier one; not so for a new endpoint
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     ordered: Option<bool>,
     /// A header of every request, such as `X-Api-Key: abc`; may be given several times
     #[arg(long, value_name = "NAME: VALUE")]
     header: Vec<String>,
-    /// Environment variable that holds the secret (`whsec_...`) by which requests are signed
+    /// Environment variable, read by this command, that holds the secret by which requests are signed (`whsec_...`, or
+    /// `whsk_...`)
     #[arg(long, value_name = "VARIABLE", conflicts_with = "secret_file")]
     secret_env: Option<String>,
-    /// File that holds the secret
+    /// File, read by this command, that holds the secret
     #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
     /// User of HTTP Basic credentials
     #[arg(long, value_name = "NAME")]
     webhook_user: Option<String>,
-    /// Environment variable that holds the password
+    /// Environment variable, read by this command, that holds the password
     #[arg(long, value_name = "VARIABLE", conflicts_with = "password_file")]
     password_env: Option<String>,
     /// File that holds the password
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
-    /// Environment variable that holds a bearer token
+    /// Environment variable, read by this command, that holds a bearer token
     #[arg(long, value_name = "VARIABLE", conflicts_with = "token_file")]
     token_env: Option<String>,
     /// File that holds a bearer token
@@ -75,31 +76,31 @@ pub struct SettingsFlags {
     /// Its key, PEM
     #[arg(long, value_name = "FILE")]
     client_key: Option<PathBuf>,
-    /// Certificate authorities to trust, PEM
+    /// File of certificate authorities to trust besides those of the notifier's machine, PEM
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
-    /// Whether the receiver's certificate is checked
+    /// Whether the receiver's certificate is checked; so for a new endpoint
     #[arg(long = "ssl_verify", alias = "ssl-verify", value_name = "BOOL")]
     ssl_verify: Option<bool>,
-    /// From the request to the end of the answer, such as `15s`
+    /// From the request to the end of the answer, 1s to 1m; 15s for a new endpoint
     #[arg(long, value_name = "TIME")]
     timeout: Option<String>,
-    /// Requests under way at the same time
+    /// Requests under way at the same time, of each replica, 1 to 100; 4 for a new endpoint
     #[arg(long, value_name = "NUMBER")]
     concurrency: Option<i32>,
-    /// Requests in a second; 0: no bound
+    /// Requests in a second, of each replica, at most 1000; 0, as for a new endpoint: no bound
     #[arg(long, value_name = "NUMBER")]
     rate: Option<i32>,
-    /// Notifications that may wait
+    /// Notifications that may wait, 1 to 1000000; more are given up at once. 100000 for a new endpoint
     #[arg(long, value_name = "NUMBER")]
     backlog: Option<i32>,
-    /// How long a notification is tried, such as `1d`
+    /// How long a notification is tried, 1s to 30d; 1d for a new endpoint
     #[arg(long, value_name = "TIME")]
     retry_span: Option<String>,
-    /// The first wait before it is tried again, such as `10s`
+    /// The first wait before it is tried again, doubled each time, 1s to 1h; 10s for a new endpoint
     #[arg(long, value_name = "TIME")]
     retry_first: Option<String>,
-    /// The longest wait, such as `1h`
+    /// The longest wait, 1s to 1d; 1h for a new endpoint
     #[arg(long, value_name = "TIME")]
     retry_max: Option<String>,
 }
@@ -110,7 +111,9 @@ enum FormatFlag {
     Anchore,
     /// The stored record.
     Event,
+    /// CloudEvents 1.0, all of it in the body.
     Cloudevents,
+    /// CloudEvents 1.0, its attributes in headers.
     CloudeventsBinary,
     /// Slack and Mattermost.
     Slack,

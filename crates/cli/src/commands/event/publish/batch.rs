@@ -32,9 +32,16 @@ impl Pending {
         }
         match contract::parse_published(&text, account) {
             Ok(event) => Ok(Some(Self { line: number, bytes: text.len(), event: event.into() })),
-            Err(violations) => Err((number, violations.0.iter().map(ToString::to_string).collect())),
+            Err(violations) => {
+                Err((number, violations.0.iter().map(|violation| on_a_line(&violation.to_string())).collect()))
+            }
         }
     }
+}
+
+/// The reader of JSON counts lines as well, and sees one.
+fn on_a_line(problem: &str) -> String {
+    problem.replace(" at line 1 column ", " at column ")
 }
 
 #[derive(Debug, Default)]
