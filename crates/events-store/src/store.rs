@@ -11,13 +11,13 @@ use emitter::Emitter;
 use event::{Clock, Source};
 use proto::events::v1::event_service_server::{EventServiceServer, SERVICE_NAME};
 use service::door::TlsConfig;
+use service::gate::Gate;
 use service::grpc::{GrpcDoor, GrpcServer};
 use service::readiness::{Latch, Readiness};
 use tokio_util::sync::CancellationToken;
 use tonic::codec::CompressionEncoding;
 
 use crate::answering::Answering;
-use crate::gate::Gate;
 use crate::ingest::{BUS, DATABASE, Ingest, prepare};
 use crate::metrics::Metrics;
 use crate::put_aside::PutAside;
@@ -52,7 +52,7 @@ pub struct EventsStore {
     ground: Ground,
     door: GrpcDoor,
     latch: Latch,
-    gate: Gate,
+    gate: Gate<EventsTable>,
     metrics: Metrics,
 }
 
@@ -68,7 +68,7 @@ impl EventsStore {
         metrics: Metrics,
     ) -> Result<Self, StoreError> {
         let latch = ground.readiness.service(SERVICE, &[BUS, DATABASE]);
-        let gate = Gate::new(ground.readiness.clone());
+        let gate = Gate::new(ground.readiness.clone(), SERVICE);
         let service = grpc::Service {
             gate: gate.clone(),
             publisher: EventPublisher::new(Arc::clone(&ground.log)),
