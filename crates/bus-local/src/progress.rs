@@ -107,7 +107,7 @@ impl Progress {
         match verdict {
             Verdict::Ack | Verdict::Reject => self.forget(position),
             Verdict::Retry { after } if delivery.attempt == attempt => {
-                self.put_off(position, now + after.min(WAIT_MAX))
+                self.put_off(position, now + after.min(WAIT_MAX));
             }
             Verdict::Retry { .. } => {}
         }
