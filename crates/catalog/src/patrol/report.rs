@@ -4,7 +4,6 @@ use cause::{Cause, CauseCode};
 use emitter::{EmitError, Notice};
 use event::Timestamp;
 use oci_registry::RegistryFailure;
-use outbound::later;
 use tracing::{debug, error, warn};
 
 use super::Patrol;
@@ -148,7 +147,7 @@ impl Patrol {
 
     async fn keep_success(&mut self, now: Timestamp) {
         let (Some(tables), Some(known)) = (self.surroundings.gate.usable(), &mut self.known) else { return };
-        let is_due = known.kept_at.is_none_or(|at| now >= later(at, SUCCESS_KEPT_EVERY));
+        let is_due = known.kept_at.is_none_or(|at| now >= at.plus(SUCCESS_KEPT_EVERY));
         let has_changed = known.last_success_at > known.kept_at || known.kept_at.is_none();
         if known.last_success_at.is_none() || !is_due || !has_changed {
             return;
