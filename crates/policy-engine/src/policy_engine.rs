@@ -174,14 +174,8 @@ async fn prepare(
 ) -> Result<(), DatabaseError> {
     let mut waits = Waits::default();
     loop {
-        let prepared = if migrate {
-            database.migrate::<Migrator>().await.map(|()| true)
-        } else {
-            database.is_migrated::<Migrator>().await
-        };
-        match prepared {
-            Ok(true) => return Ok(()),
-            Ok(false) => latch.fails(DATABASE, "its schema is not up to date, run `anchore-events migrate`"),
+        match database.prepare::<Migrator>(migrate).await {
+            Ok(()) => return Ok(()),
             Err(error) if error.is_transient() => latch.fails(DATABASE, error.chain()),
             Err(error) => return Err(error),
         }
