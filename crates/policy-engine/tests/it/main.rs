@@ -8,6 +8,7 @@ mod faults;
 mod feed_server;
 mod large;
 mod news;
+mod osv;
 mod recording_bus;
 mod replicas;
 mod secrets;
