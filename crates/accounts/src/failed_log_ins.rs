@@ -98,7 +98,7 @@ impl Bursts {
     pub fn note(&mut self, client: &str, failure: &Failure<'_>, now: Timestamp) {
         let is_known = self.clients.contains_key(client);
         let client = if is_known || self.clients.len() < CLIENTS_MAX { client } else { "several other addresses" };
-        let first = || Burst { gathered: None, report_at: later(now, GATHER) };
+        let first = || Burst { gathered: None, report_at: now.plus(GATHER) };
         let burst = self.clients.entry(client.to_owned()).or_insert_with(first);
         let gathered = burst.gathered.get_or_insert_with(|| FailedLogIns::new(client, now));
         gathered.until = now;
@@ -122,7 +122,7 @@ impl Bursts {
             if burst.report_at > now {
                 return true;
             }
-            burst.report_at = later(now, REPEAT);
+            burst.report_at = now.plus(REPEAT);
             let gathered = burst.gathered.take();
             let goes_on = gathered.is_some();
             due.extend(gathered);
@@ -139,11 +139,6 @@ impl Bursts {
     pub fn is_empty(&self) -> bool {
         self.clients.is_empty()
     }
-}
-
-fn later(now: Timestamp, span: Duration) -> Timestamp {
-    let micros = i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
-    Timestamp::from_micros(now.as_micros().saturating_add(micros)).unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]

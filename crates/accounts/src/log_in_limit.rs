@@ -78,7 +78,7 @@ impl Allowance {
     fn check(&self, drained_at: Option<&Timestamp>, now: Timestamp) -> Result<(), Duration> {
         let Some(drained_at) = drained_at else { return Ok(()) };
         let full = self.drain * self.failures_max;
-        let left = until(*drained_at, now);
+        let left = drained_at.since(now);
         // Room for one more failure.
         match (left + self.drain).checked_sub(full) {
             None | Some(Duration::ZERO) => Ok(()),
@@ -107,10 +107,6 @@ fn put<K: Copy + Eq + Hash>(entries: &mut HashMap<K, Timestamp>, key: K, until: 
 fn plus(time: Timestamp, span: Duration) -> Timestamp {
     let micros = i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
     Timestamp::from_micros(time.as_micros().saturating_add(micros)).unwrap_or(Timestamp::MAX)
-}
-
-fn until(time: Timestamp, now: Timestamp) -> Duration {
-    Duration::from_micros(u64::try_from(time.as_micros() - now.as_micros()).unwrap_or(0))
 }
 
 #[cfg(test)]

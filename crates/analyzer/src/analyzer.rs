@@ -11,6 +11,7 @@ use emitter::Emitter;
 use event::Clock;
 use proto::analyzer::v1::image_service_server::{ImageServiceServer, SERVICE_NAME};
 use service::door::{DoorError, TlsConfig};
+use service::gate::Gate;
 use service::grpc::{GrpcDoor, GrpcServer};
 use service::readiness::{Latch, Readiness};
 use tokio::sync::Notify;
@@ -18,7 +19,6 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tonic::codec::CompressionEncoding;
 
-use crate::gate::Gate;
 use crate::images::Images;
 use crate::intake::Intake;
 use crate::patience::{BUS, DATABASE, prepare};
@@ -62,7 +62,7 @@ pub struct Analyzer {
     registries: Arc<Registries>,
     ground: Ground,
     door: GrpcDoor,
-    gate: Gate,
+    gate: Gate<Images>,
     latch: Latch,
     metrics: Metrics,
     news: Arc<Notify>,
@@ -81,7 +81,7 @@ impl Analyzer {
         metrics: Metrics,
     ) -> Result<Self, AnalyzerError> {
         let latch = ground.readiness.service(SERVICE, &[BUS, DATABASE]);
-        let gate = Gate::new(ground.readiness.clone());
+        let gate = Gate::new(ground.readiness.clone(), SERVICE);
         let news = Arc::new(Notify::new());
         let service = grpc::Service { gate: gate.clone(), clock: Arc::clone(&ground.clock), news: Arc::clone(&news) };
         let service = ImageServiceServer::new(service).accept_compressed(CompressionEncoding::Gzip);

@@ -3,7 +3,6 @@
 
 use database::DatabaseError;
 use event::Timestamp;
-use sea_orm::DbErr;
 
 use crate::images::{Failure, ImageRecord, State, Summary};
 
@@ -123,5 +122,5 @@ pub fn image_record(row: images::Model, tags: Vec<String>) -> Result<ImageRecord
 }
 
 pub fn damaged(row: &str, column: &str) -> DatabaseError {
-    DatabaseError::Failed(DbErr::Custom(format!("{row} has an invalid `{column}`")))
+    DatabaseError::damaged(format!("{row} has an invalid `{column}`"))
 }

@@ -7,14 +7,15 @@ use event::{Clock, EventId};
 use oci_registry::ImageReference;
 use proto::analyzer::v1;
 use proto::analyzer::v1::image_service_server::ImageService;
+use service::gate::Gate;
+use service::grpc_status::bad_field;
 use tokio::sync::Notify;
 use tonic::{Request, Response, Status};
 
-use crate::gate::Gate;
-use crate::images::{Job, State};
+use crate::images::{Images, Job, State};
 use crate::intake::QUEUED_MAX;
 use crate::page_token::List;
-use crate::status::{bad_field, database_status, no_such_image, queue_is_full};
+use crate::status::{database_status, no_such_image, queue_is_full};
 use crate::wire;
 
 /// Images on a page where the request does not say.
@@ -25,7 +26,7 @@ const TAG_DEFAULT: &str = "latest";
 
 /// Answers `analyzer.v1.ImageService`.
 pub struct Service {
-    pub gate: Gate,
+    pub gate: Gate<Images>,
     pub clock: Arc<dyn Clock>,
     /// Wakes workers.
     pub news: Arc<Notify>,
@@ -57,7 +58,7 @@ impl ImageService for Service {
             insecure: request.insecure,
             requested_at: now,
         };
-        let images = self.gate.images()?;
+        let images = self.gate.pass()?;
         let waiting = images.queued().await.map_err(database_status)?;
         if waiting >= QUEUED_MAX {
             return Err(queue_is_full(waiting));
@@ -83,7 +84,7 @@ impl ImageService for Service {
             "" => None,
             token => Some(list.place(token).map_err(|error| bad_field("page_token", error))?),
         };
-        let images = self.gate.images()?;
+        let images = self.gate.pass()?;
         // One more than asked for tells whether there is a next page.
         let found = images.list(&caller.account, &states, after, page_size + 1).await;
         let mut found = found.map_err(database_status)?;
@@ -98,7 +99,7 @@ impl ImageService for Service {
         let caller = caller_of(request.extensions())?;
         let id = request.into_inner().id;
         let Ok(image_id) = id.parse() else { return Err(no_such_image(&id)) };
-        let found = self.gate.images()?.get(&caller.account, image_id).await.map_err(database_status)?;
+        let found = self.gate.pass()?.get(&caller.account, image_id).await.map_err(database_status)?;
         let found = found.ok_or_else(|| no_such_image(&id))?;
         Ok(Response::new(v1::GetImageResponse { image: Some(wire::image(found)) }))
     }

@@ -15,7 +15,6 @@ mod config;
 mod entity;
 mod events;
 mod failure;
-mod gate;
 mod grpc;
 mod image;
 mod images;

@@ -1,10 +1,12 @@
 //! Waiting for the database, however long it is away.
 
-use database::DatabaseError;
+use database::{Database, DatabaseError};
 use service::readiness::Latch;
 use service::retry::Waits;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
+
+use crate::Migrator;
 
 /// Conditions of the service's readiness.
 pub const BUS: &str = "bus";
@@ -36,31 +38,16 @@ where
     }
 }
 
-/// Makes the tables.
+/// Makes the tables, or waits for them. Told to stop, it returns without.
 ///
 /// # Errors
 /// What can never work: a schema of a newer release, or tables that were tampered with.
 pub async fn prepare(
-    database: &database::Database,
+    database: &Database,
     migrate: bool,
     latch: &Latch,
     stop: &CancellationToken,
 ) -> Result<(), DatabaseError> {
-    let mut waits = Waits::default();
-    while !stop.is_cancelled() {
-        let prepared = if migrate {
-            patiently(latch, stop, || database.migrate::<crate::Migrator>()).await.transpose()?.map(|()| true)
-        } else {
-            patiently(latch, stop, || database.is_migrated::<crate::Migrator>()).await.transpose()?
-        };
-        if prepared == Some(true) {
-            info!("the analyzer's tables are ready");
-        }
-        if prepared != Some(false) {
-            break;
-        }
-        latch.fails(DATABASE, "its schema is not up to date, run `anchore-events migrate`");
-        waits.pause(stop).await;
-    }
-    Ok(())
+    let Some(prepared) = patiently(latch, stop, || database.prepare::<Migrator>(migrate)).await else { return Ok(()) };
+    prepared.inspect(|()| info!("the analyzer's tables are ready"))
 }

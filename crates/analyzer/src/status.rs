@@ -1,19 +1,9 @@
 //! The one place where errors become a gRPC status.
 
-use std::time::Duration;
-
 use database::DatabaseError;
+use service::grpc_status::{RETRY_DELAY, unavailable};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
-
-/// When to ask again while the database is away, or too much is queued.
-const RETRY_DELAY: Duration = Duration::from_secs(2);
-
-pub fn bad_field(field: &str, problem: impl std::fmt::Display) -> Status {
-    let problem = problem.to_string();
-    let details = ErrorDetails::with_bad_request_violation(field, &problem);
-    Status::with_error_details(Code::InvalidArgument, format!("{field}: {problem}"), details)
-}
 
 pub fn no_such_image(id: &str) -> Status {
     let id: String = id.chars().take(64).collect();
@@ -36,8 +26,4 @@ pub fn database_status(error: DatabaseError) -> Status {
     }
     tracing::error!(error = error.chain(), "the database refused a statement");
     Status::internal("the database refused a statement; the log of the analyzer tells more")
-}
-
-pub fn unavailable(reason: String) -> Status {
-    Status::with_error_details(Code::Unavailable, reason, ErrorDetails::with_retry_info(Some(RETRY_DELAY)))
 }

@@ -193,7 +193,8 @@ struct Measured {
 }
 
 async fn measure(shared: &Shared) -> Result<Measured, SqlxError> {
-    let mut reader = shared.readers.acquire().await?;
+    // In one transaction: what is put aside between two reads would be counted twice, or not at all.
+    let mut reader = shared.readers.begin().await?;
     let settled_by_all = shared.settled_by_all().unwrap_or_default();
     let oldest: Option<i64> =
         sqlx::query_scalar("SELECT added_at FROM message WHERE position > ?1 ORDER BY position LIMIT 1")

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use cause::Cause;
 use event::Timestamp;
-use outbound::later;
 
 use crate::concern::Concern;
 use crate::recurrence::{Failing, Recurrence, Signature, Success};
@@ -85,7 +84,7 @@ impl Ailments {
     /// What has to be kept, each with what is true.
     pub(crate) fn to_keep(&self, now: Timestamp) -> Vec<(Concern, Option<Failing>)> {
         let has_lasted = |ailment: &Ailment| match (ailment.kept_at, ailment.recurrence.failing()) {
-            (Some(kept_at), Some(failing)) => failing.last_at > kept_at && now >= later(kept_at, KEPT_EVERY),
+            (Some(kept_at), Some(failing)) => failing.last_at > kept_at && now >= kept_at.plus(KEPT_EVERY),
             _ => false,
         };
         let is_due = |ailment: &Ailment| ailment.is_changed || has_lasted(ailment);
@@ -111,7 +110,7 @@ mod tests {
     use super::*;
 
     fn at(seconds: u64) -> Timestamp {
-        later("2018-06-30T00:00:00Z".parse().unwrap(), Duration::from_secs(seconds))
+        "2018-06-30T00:00:00Z".parse::<Timestamp>().unwrap().plus(Duration::from_secs(seconds))
     }
 
     fn keep(ailments: &mut Ailments, now: Timestamp) -> Vec<Option<u64>> {

@@ -160,22 +160,17 @@ async fn prepare(
     let mut waits = Waits::default();
     loop {
         let prepared = async {
-            if migrate {
-                database.migrate::<Migrator>().await?;
-            } else if !database.is_migrated::<Migrator>().await? {
-                return Ok(false);
-            }
-            tables.reconcile(&config.watches(), clock.now()).await?;
-            Ok(true)
+            database.prepare::<Migrator>(migrate).await?;
+            tables.reconcile(&config.watches(), clock.now()).await
         };
         match prepared.await {
-            Ok(true) => {
-                info!("the catalog's tables are ready");
+            Ok(()) => {
                 gate.works();
+                info!("the catalog's tables are ready");
                 return Ok(true);
             }
-            Ok(false) => gate.waits_for("its schema is not up to date, run `anchore-events migrate`"),
-            Err(error) if DatabaseError::is_transient(&error) => gate.fails(&error),
+            Err(error @ DatabaseError::SchemaTooOld) => gate.waits_for(error.chain()),
+            Err(error) if error.is_transient() => gate.fails(&error),
             Err(error) => return Err(error),
         }
         if waits.pause(stop).await {

@@ -10,11 +10,12 @@ use oci_registry::ImageReference;
 use proto::catalog::v1;
 use proto::catalog::v1::repository_service_server::RepositoryService;
 use proto::timestamp_to_proto;
+use service::grpc_status::bad_field;
 use tonic::{Extensions, Request, Response, Status};
 
 use crate::concern::{Concern, Owner};
 use crate::gate::Gate;
-use crate::grpc_status::{bad_field, database_status, not_watched, tables, watched_already};
+use crate::grpc_status::{database_status, not_watched, tables, watched_already};
 use crate::recurrence::Failing;
 use crate::registries::Registries;
 use crate::roster::{Roster, WatchStatus};

@@ -253,7 +253,7 @@ impl Patrol {
     fn held_back(&mut self, step: Step) {
         self.surroundings.metrics.count_held_back();
         let until = self.session.registry.held_until();
-        let wait = until.map(|until| span(self.surroundings.clock.now(), until)).unwrap_or_default();
+        let wait = until.map(|until| until.since(self.surroundings.clock.now())).unwrap_or_default();
         match step {
             Step::LookUp(tag) if !self.is_single() => {
                 self.queue.push_urgent(tag);
@@ -272,9 +272,4 @@ impl Patrol {
     fn is_single(&self) -> bool {
         self.post.watch.key.tag.is_some()
     }
-}
-
-/// From `from` to `to`; nothing where that is earlier.
-fn span(from: Timestamp, to: Timestamp) -> Duration {
-    Duration::from_micros(u64::try_from(to.as_micros().saturating_sub(from.as_micros())).unwrap_or_default())
 }

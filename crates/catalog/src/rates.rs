@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use event::{AccountName, Timestamp};
 use oci_registry::RegistryName;
-use outbound::later;
 
 use crate::ailments::Ailments;
 use crate::concern::Concern;
@@ -42,7 +41,7 @@ impl Rate {
     /// Notes that the registry answered. Returns whether it has calmed down by that.
     pub(crate) fn answered(&mut self, now: Timestamp) -> bool {
         let failing = self.ailments.failing(&Concern::Rate);
-        let has_calmed = failing.is_some_and(|failing| now >= later(failing.last_at, CALM));
+        let has_calmed = failing.is_some_and(|failing| now >= failing.last_at.plus(CALM));
         if has_calmed {
             self.ailments.succeeded(&Concern::Rate);
         }

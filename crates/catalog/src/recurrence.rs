@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use cause::{Cause, CauseCode};
 use event::Timestamp;
-use outbound::later;
 
 /// What makes two failures the same one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,7 +94,7 @@ impl Recurrence {
 impl Failing {
     /// Whether it must be reported: never yet, or not for a whole `reminder_interval`.
     pub(crate) fn is_news(&self, reminder_interval: Duration) -> bool {
-        self.reported_at.is_none_or(|at| self.last_at >= later(at, reminder_interval))
+        self.reported_at.is_none_or(|at| self.last_at >= at.plus(reminder_interval))
     }
 }
 

@@ -8,7 +8,6 @@ mod watches;
 
 use database::{Database, DatabaseError};
 use event::Timestamp;
-use sea_orm::DbErr;
 
 pub(crate) use self::tags::{After, Recorded, TagRecord};
 pub(crate) use self::watches::{Added, KnownWatch, WATCHES_MAX};
@@ -28,9 +27,8 @@ impl Tables {
     }
 }
 
-/// A row that we never wrote: somebody changed the table by hand.
 fn damaged(table: &str, key: &str, column: &str) -> DatabaseError {
-    DatabaseError::Failed(DbErr::Custom(format!("the row {key} of `{table}` has an invalid `{column}`")))
+    DatabaseError::damaged(format!("the row {key} of `{table}` has an invalid `{column}`"))
 }
 
 fn time(micros: i64, table: &str, key: &str, column: &str) -> Result<Timestamp, DatabaseError> {

@@ -66,7 +66,7 @@ impl Broker {
     pub async fn start(servers: u8) -> Result<Self> {
         let count = usize::from(servers);
         if count == 1 {
-            let monitor = loopback(port::free_port()?);
+            let monitor = loopback(port::free_port());
             let server = block_in_place(|| NatsServer::start_with(&monitoring(monitor)));
             return Ok(Self { nodes: vec![Node::of(server, monitor).await?], wires: Wires::None });
         }
@@ -101,7 +101,7 @@ impl Broker {
     }
 
     async fn behind_proxies(count: usize) -> Result<Self> {
-        let route_ports = free_ports(count)?;
+        let route_ports: Vec<u16> = (0..count).map(|_| port::free_port()).collect();
         let mut routes = Vec::new();
         for from in 0..count {
             for to in (0..count).filter(|to| *to != from) {
@@ -109,10 +109,10 @@ impl Broker {
             }
         }
         let mut nodes = Vec::new();
-        for (index, monitor_port) in free_ports(count)?.into_iter().enumerate() {
-            let monitor = loopback(monitor_port);
+        for (index, route_port) in route_ports.iter().enumerate() {
+            let monitor = loopback(port::free_port());
             let routes = routes.iter().filter(|route| route.from == index);
-            let configuration = monitoring(monitor) + &proxied_cluster(route_ports[index], routes);
+            let configuration = monitoring(monitor) + &proxied_cluster(*route_port, routes);
             let server = block_in_place(|| NatsServer::start_with(&configuration));
             nodes.push(Node::of(server, monitor).await?);
         }
@@ -246,10 +246,6 @@ fn loopback(port: u16) -> SocketAddr {
 
 fn monitoring(monitor: SocketAddr) -> String {
     format!("http: \"{monitor}\"\n")
-}
-
-fn free_ports(count: usize) -> Result<Vec<u16>> {
-    (0..count).map(|_| port::free_port()).collect()
 }
 
 /// The servers know each other by these routes alone: an address that a server advertises would lead around the proxy,

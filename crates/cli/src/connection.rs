@@ -27,11 +27,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_mins(2);
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 pub struct Connection<'a> {
-    pub client: EventServiceClient<Channel>,
-    pub notifier: NotifierServiceClient<Channel>,
-    pub feeds: FeedServiceClient<Channel>,
-    pub images: ImageServiceClient<Channel>,
-    pub repositories: RepositoryServiceClient<Channel>,
+    channel: Channel,
     settings: &'a Settings,
     authority: String,
     authorization: MetadataValue<Ascii>,
@@ -72,22 +68,27 @@ impl<'a> Connection<'a> {
         let account = settings.as_account.as_ref().map(|account| {
             MetadataValue::try_from(account.as_str()).expect("an account name is made of visible ASCII characters")
         });
-        let feeds = FeedServiceClient::new(channel.clone()).max_decoding_message_size(ANSWER_BYTES_MAX);
-        let notifier = NotifierServiceClient::new(channel.clone()).max_decoding_message_size(ANSWER_BYTES_MAX);
-        let images = ImageServiceClient::new(channel.clone()).max_decoding_message_size(ANSWER_BYTES_MAX);
-        let repositories = RepositoryServiceClient::new(channel.clone()).max_decoding_message_size(ANSWER_BYTES_MAX);
-        let client = EventServiceClient::new(channel).max_decoding_message_size(ANSWER_BYTES_MAX);
-        Ok(Self {
-            client,
-            notifier,
-            feeds,
-            images,
-            repositories,
-            settings,
-            authority,
-            authorization: basic(settings),
-            account,
-        })
+        Ok(Self { channel, settings, authority, authorization: basic(settings), account })
+    }
+
+    pub fn events(&self) -> EventServiceClient<Channel> {
+        EventServiceClient::new(self.channel.clone()).max_decoding_message_size(ANSWER_BYTES_MAX)
+    }
+
+    pub fn notifier(&self) -> NotifierServiceClient<Channel> {
+        NotifierServiceClient::new(self.channel.clone()).max_decoding_message_size(ANSWER_BYTES_MAX)
+    }
+
+    pub fn feeds(&self) -> FeedServiceClient<Channel> {
+        FeedServiceClient::new(self.channel.clone()).max_decoding_message_size(ANSWER_BYTES_MAX)
+    }
+
+    pub fn images(&self) -> ImageServiceClient<Channel> {
+        ImageServiceClient::new(self.channel.clone()).max_decoding_message_size(ANSWER_BYTES_MAX)
+    }
+
+    pub fn repositories(&self) -> RepositoryServiceClient<Channel> {
+        RepositoryServiceClient::new(self.channel.clone()).max_decoding_message_size(ANSWER_BYTES_MAX)
     }
 
     /// A request with our credentials.

@@ -46,7 +46,7 @@ impl<'a> EventPages<'a> {
             page_size: Some(i32::try_from(page_events).expect("a page has at most 1000 events")),
             page_token: self.page_token.clone().unwrap_or_default(),
         });
-        let page = match answer(self.connection.client.list_events(request)).await {
+        let page = match answer(self.connection.events().list_events(request)).await {
             Ok(page) => page,
             // The page is larger than we take: large events come in smaller pages.
             Err(status) if status.code() == Code::OutOfRange && page_events > 1 => {

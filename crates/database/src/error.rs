@@ -11,6 +11,9 @@ pub enum DatabaseError {
     /// Passes like [`Self::Unavailable`]: no connection is to be had, or none that may write, for this reason.
     #[error("the database cannot be used now: {address}: {reason}")]
     Unreachable { address: String, reason: String },
+    /// Passes once somebody has migrated the tables.
+    #[error("its schema is not up to date, run `anchore-events migrate`")]
+    SchemaTooOld,
     /// Never passes: a newer release of this program has changed the tables.
     #[error(
         "the database was migrated by a newer release: it has `{newest}`, which this one does not know; run that release, \
@@ -23,15 +26,20 @@ pub enum DatabaseError {
 }
 
 impl DatabaseError {
+    /// A row that we never wrote: somebody changed the tables by hand. `what` says which row, and what is wrong with it.
+    pub fn damaged(what: impl Into<String>) -> Self {
+        Self::Failed(DbErr::Custom(what.into()))
+    }
+
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Unreachable { .. })
+        matches!(self, Self::Unavailable(_) | Self::Unreachable { .. } | Self::SchemaTooOld)
     }
 
     /// The error and its cause in one line, without what a connection string may hold.
     pub fn chain(&self) -> String {
         match self {
             Self::Unavailable(source) | Self::Failed(source) => format!("{self}: {}", reason(source)),
-            Self::Unreachable { .. } | Self::SchemaTooNew { .. } => self.to_string(),
+            Self::Unreachable { .. } | Self::SchemaTooOld | Self::SchemaTooNew { .. } => self.to_string(),
         }
     }
 }

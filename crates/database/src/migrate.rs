@@ -13,6 +13,17 @@ use crate::{Database, DatabaseError};
 const POSTGRES_LOCK: i64 = 0x6576_746c_6f67_6d67;
 
 impl Database {
+    /// Makes the tables of `M`, or, unless it may `migrate`, sees that somebody has made them.
+    ///
+    /// # Errors
+    /// [`DatabaseError::SchemaTooOld`] where nobody has, [`DatabaseError::SchemaTooNew`] as in [`Self::migrate`].
+    pub async fn prepare<M: MigratorTrait>(&self, migrate: bool) -> Result<(), DatabaseError> {
+        if migrate {
+            return self.migrate::<M>().await;
+        }
+        if self.is_migrated::<M>().await? { Ok(()) } else { Err(DatabaseError::SchemaTooOld) }
+    }
+
     /// Applies the migrations of `M` that are not applied yet, all of them or none.
     ///
     /// # Errors

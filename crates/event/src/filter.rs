@@ -92,11 +92,6 @@ impl Filter {
         FilterDraft::default().check(account, Violations::default()).expect("an empty filter is valid")
     }
 
-    /// Whether nothing but the account is asked for.
-    pub fn is_everything(&self) -> bool {
-        *self == Self::all_of(self.account.clone())
-    }
-
     pub fn matches(&self, event: &Event) -> bool {
         self.account == event.resource.account && self.mismatches(event).is_empty()
     }

@@ -33,7 +33,7 @@ impl Timestamp {
         self.0
     }
 
-    pub fn to_datetime(self) -> DateTime<Utc> {
+    fn to_datetime(self) -> DateTime<Utc> {
         DateTime::from_timestamp_micros(self.0).expect("years 1 to 9999 are within chrono's range")
     }
 

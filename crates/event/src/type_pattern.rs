@@ -26,7 +26,7 @@ impl TypePattern {
         &self.0
     }
 
-    pub fn has_wildcard(&self) -> bool {
+    fn has_wildcard(&self) -> bool {
         self.0.contains('*')
     }
 

@@ -3,7 +3,7 @@
 use database::{Database, DatabaseError};
 use event::Timestamp;
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set};
 
 use crate::EventsTable;
 use crate::entity::dead_letters;
@@ -114,7 +114,7 @@ impl DeadLetters {
 }
 
 fn dead_letter(row: dead_letters::Model) -> Result<DeadLetter, DatabaseError> {
-    let damaged = || DatabaseError::Failed(DbErr::Custom(format!("dead letter {} has an invalid time", row.id)));
+    let damaged = || DatabaseError::damaged(format!("dead letter {} has an invalid time", row.id));
     Ok(DeadLetter {
         put_aside_at: Timestamp::from_micros(row.put_aside_at).ok_or_else(damaged)?,
         id: row.id,

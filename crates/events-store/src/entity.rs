@@ -2,7 +2,7 @@
 
 use database::DatabaseError;
 use event::{Details, Event, EventId, Resource, Source, StoredEvent, Timestamp, canonical_name};
-use sea_orm::{DbErr, Set};
+use sea_orm::Set;
 
 pub mod events {
     use sea_orm::entity::prelude::*;
@@ -142,7 +142,7 @@ pub fn row(event: &Event, position: i64, stored_at: Timestamp) -> events::Active
 /// A row that we never wrote: somebody changed the table by hand.
 pub fn stored_event(row: events::Model) -> Result<StoredEvent, DatabaseError> {
     let id = EventId::from(row.id);
-    let damaged = |column: &str| DatabaseError::Failed(DbErr::Custom(format!("event {id} has an invalid `{column}`")));
+    let damaged = |column: &str| DatabaseError::damaged(format!("event {id} has an invalid `{column}`"));
     Ok(StoredEvent {
         stored_at: Timestamp::from_micros(row.stored_at).ok_or_else(|| damaged("stored_at"))?,
         event: Event {

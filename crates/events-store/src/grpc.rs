@@ -9,16 +9,18 @@ use event::{Clock, EventKind, Filter, StoredEvent};
 use futures::Stream;
 use proto::events::v1;
 use proto::events::v1::event_service_server::EventService;
+use service::gate::Gate;
+use service::grpc_status::bad_field;
 use tonic::{Extensions, Request, Response, Status, Streaming};
 
+use crate::EventsTable;
 use crate::cursor::Cursor;
-use crate::gate::Gate;
 use crate::metrics::Metrics;
 use crate::numbered_page::NumberedPage;
 use crate::page_walks::Walker;
 use crate::publish::Publishing;
 use crate::purge::{self, Purge};
-use crate::status::{bad_field, bad_fields, database_status, no_such_event};
+use crate::status::{bad_fields, database_status, no_such_event};
 
 /// Events on a page where the request does not say.
 const PAGE_SIZE: u64 = 100;
@@ -27,7 +29,7 @@ const PAGE_SIZE_MAX: u64 = 1000;
 
 /// Answers `events.v1.EventService`.
 pub struct Service {
-    pub gate: Gate,
+    pub gate: Gate<EventsTable>,
     pub publisher: EventPublisher,
     pub clock: Arc<dyn Clock>,
     pub metrics: Metrics,
@@ -48,7 +50,7 @@ impl EventService for Service {
             token => Some(Cursor::from_page_token(token, &filter).map_err(|error| bad_field("page_token", error))?),
         };
         // One more than asked for tells whether there is a next page.
-        let mut found = self.gate.table()?.list(&filter, cursor, page_size + 1).await.map_err(database_status)?;
+        let mut found = self.gate.pass()?.list(&filter, cursor, page_size + 1).await.map_err(database_status)?;
         let has_more = found.len() as u64 > page_size;
         found.truncate(usize::try_from(page_size).unwrap_or(usize::MAX));
         let next = found.last().filter(|_| has_more).map(|last| Cursor::after(last).to_page_token(&filter));
@@ -62,7 +64,7 @@ impl EventService for Service {
         let caller = caller_of(request.extensions())?;
         let id = request.into_inner().id;
         let Ok(event_id) = id.parse() else { return Err(no_such_event(&id)) };
-        let found = self.gate.table()?.get(&caller.account, event_id).await.map_err(database_status)?;
+        let found = self.gate.pass()?.get(&caller.account, event_id).await.map_err(database_status)?;
         let found: StoredEvent = found.ok_or_else(|| no_such_event(&id))?;
         Ok(Response::new(v1::GetEventResponse { event: Some(found.into()) }))
     }
@@ -84,7 +86,7 @@ impl EventService for Service {
         let caller = writer_of(request.extensions())?;
         let id = request.into_inner().id;
         let Ok(event_id) = id.parse() else { return Err(no_such_event(&id)) };
-        let deleted = self.gate.table()?.delete(&caller.account, event_id, self.clock.now()).await;
+        let deleted = self.gate.pass()?.delete(&caller.account, event_id, self.clock.now()).await;
         if !deleted.map_err(database_status)? {
             return Err(no_such_event(&id));
         }
@@ -102,7 +104,7 @@ impl EventService for Service {
             return Err(bad_field("page", format!("{}, expected a number from 1", request.page)));
         }
         let filter = filter(request.filter, &caller)?;
-        let table = self.gate.table()?.clone();
+        let table = self.gate.pass()?.clone();
         let page = NumberedPage {
             walks: table.page_walks(),
             table,
@@ -124,7 +126,7 @@ impl EventService for Service {
         let caller = writer_of(request.extensions())?;
         let request = request.into_inner();
         let filter = filter(request.filter, &caller)?;
-        let table = self.gate.table()?.clone();
+        let table = self.gate.pass()?.clone();
         let below_position = match request.purge_token.as_str() {
             "" => table.next_position().await.map_err(database_status)?,
             token => {

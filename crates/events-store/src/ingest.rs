@@ -12,7 +12,7 @@ use event::{Clock, Event};
 use service::readiness::Latch;
 use service::retry::Waits;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, info};
+use tracing::{debug, error};
 
 use crate::metrics::Metrics;
 use crate::put_aside::PutAside;
@@ -223,38 +223,5 @@ impl Ingest {
 
     fn letter(&self, id: String, subject: String, reason: String, payload: Vec<u8>) -> DeadLetter {
         DeadLetter { id, put_aside_at: self.clock.now(), subject, reason, payload }
-    }
-}
-
-/// Makes the tables, however long the database is away.
-///
-/// # Errors
-/// What can never work: a schema of a newer release, or tables that were tampered with.
-pub async fn prepare(
-    database: &database::Database,
-    migrate: bool,
-    latch: &Latch,
-    stop: &CancellationToken,
-) -> Result<(), DatabaseError> {
-    let mut waits = Waits::default();
-    loop {
-        let prepared = if migrate {
-            database.migrate::<crate::Migrator>().await.map(|()| true)
-        } else {
-            database.is_migrated::<crate::Migrator>().await
-        };
-        match prepared {
-            Ok(true) => {
-                info!("the events-store's tables are ready");
-                latch.holds(DATABASE);
-                return Ok(());
-            }
-            Ok(false) => latch.fails(DATABASE, "its schema is not up to date, run `anchore-events migrate`"),
-            Err(error) if error.is_transient() => latch.fails(DATABASE, error.chain()),
-            Err(error) => return Err(error),
-        }
-        if waits.pause(stop).await {
-            return Ok(());
-        }
     }
 }

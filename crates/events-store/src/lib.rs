@@ -11,7 +11,6 @@ mod cursor;
 mod dead_letters;
 mod entity;
 mod error;
-mod gate;
 mod grpc;
 mod ingest;
 mod metrics;

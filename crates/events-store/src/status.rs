@@ -1,19 +1,11 @@
 //! The one place where errors become a gRPC status.
 
-use std::time::Duration;
-
 use bus::BusError;
 use database::DatabaseError;
-use event::{Violation, Violations};
+use event::Violations;
+use service::grpc_status::{RETRY_DELAY, unavailable};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
-
-/// When to ask again while the database or the bus is away.
-const RETRY_DELAY: Duration = Duration::from_secs(2);
-
-pub fn bad_field(field: &str, problem: impl std::fmt::Display) -> Status {
-    bad_fields(&Violation::new(field, problem).into())
-}
 
 pub fn bad_fields(violations: &Violations) -> Status {
     Status::with_error_details(Code::InvalidArgument, violations.to_string(), bad_request(violations))
@@ -54,8 +46,4 @@ pub fn bus_status(error: &BusError) -> Status {
         ),
         BusError::Refused(_) => Status::invalid_argument(error.chain()),
     }
-}
-
-pub fn unavailable(reason: String) -> Status {
-    Status::with_error_details(Code::Unavailable, reason, ErrorDetails::with_retry_info(Some(RETRY_DELAY)))
 }

@@ -6,23 +6,25 @@ use std::time::Duration;
 
 use accounts::{Accounts, Authenticated};
 use bus::{Bus, EventPublisher, Notes};
-use database::Database;
+use database::{Database, DatabaseError};
 use emitter::Emitter;
 use event::{Clock, Source};
 use proto::events::v1::event_service_server::{EventServiceServer, SERVICE_NAME};
 use service::door::TlsConfig;
+use service::gate::Gate;
 use service::grpc::{GrpcDoor, GrpcServer};
 use service::readiness::{Latch, Readiness};
+use service::retry::Waits;
 use tokio_util::sync::CancellationToken;
 use tonic::codec::CompressionEncoding;
+use tracing::info;
 
 use crate::answering::Answering;
-use crate::gate::Gate;
-use crate::ingest::{BUS, DATABASE, Ingest, prepare};
+use crate::ingest::{BUS, DATABASE, Ingest};
 use crate::metrics::Metrics;
 use crate::put_aside::PutAside;
 use crate::retention::Retention;
-use crate::{Config, DeadLetters, EventsTable, StoreError, grpc};
+use crate::{Config, DeadLetters, EventsTable, Migrator, StoreError, grpc};
 
 /// The name of this service where a process is told which to run.
 pub const SERVICE: &str = "events-store";
@@ -52,7 +54,7 @@ pub struct EventsStore {
     ground: Ground,
     door: GrpcDoor,
     latch: Latch,
-    gate: Gate,
+    gate: Gate<EventsTable>,
     metrics: Metrics,
 }
 
@@ -68,7 +70,7 @@ impl EventsStore {
         metrics: Metrics,
     ) -> Result<Self, StoreError> {
         let latch = ground.readiness.service(SERVICE, &[BUS, DATABASE]);
-        let gate = Gate::new(ground.readiness.clone());
+        let gate = Gate::new(ground.readiness.clone(), SERVICE);
         let service = grpc::Service {
             gate: gate.clone(),
             publisher: EventPublisher::new(Arc::clone(&ground.log)),
@@ -141,6 +143,33 @@ impl EventsStore {
         };
         let (result, ()) = tokio::join!(work, door.serve(stop.clone()));
         result
+    }
+}
+
+/// Makes the tables, however long the database is away.
+///
+/// # Errors
+/// What can never work: a schema of a newer release, or tables that were tampered with.
+async fn prepare(
+    database: &Database,
+    migrate: bool,
+    latch: &Latch,
+    stop: &CancellationToken,
+) -> Result<(), DatabaseError> {
+    let mut waits = Waits::default();
+    loop {
+        match database.prepare::<Migrator>(migrate).await {
+            Ok(()) => {
+                latch.holds(DATABASE);
+                info!("the events-store's tables are ready");
+                return Ok(());
+            }
+            Err(error) if error.is_transient() => latch.fails(DATABASE, error.chain()),
+            Err(error) => return Err(error),
+        }
+        if waits.pause(stop).await {
+            return Ok(());
+        }
     }
 }
 

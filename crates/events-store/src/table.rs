@@ -4,8 +4,8 @@ use database::{Database, DatabaseError};
 use event::{AccountName, Event, EventId, Filter, StoredEvent, Timestamp};
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, FromQueryResult, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect, Set,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect, Select, Set,
 };
 
 use crate::cursor::Cursor;
@@ -94,8 +94,7 @@ impl EventsTable {
         cursor: Option<Cursor>,
         limit: u64,
     ) -> Result<Vec<StoredEvent>, DatabaseError> {
-        let matching = events::Entity::find().filter(select(filter, self.database.is_sqlite()));
-        let rows = after(newest_first(matching), cursor).limit(limit).all(self.database.reader()).await?;
+        let rows = after(newest_first(self.matching(filter)), cursor).limit(limit).all(self.database.reader()).await?;
         rows.into_iter().map(stored_event).collect()
     }
 
@@ -107,8 +106,7 @@ impl EventsTable {
 
     /// How many events match and are below `position`.
     pub async fn count(&self, filter: &Filter, below_position: i64) -> Result<u64, DatabaseError> {
-        let matching = events::Entity::find().filter(select(filter, self.database.is_sqlite()));
-        Ok(matching.filter(events::Column::Position.lt(below_position)).count(self.database.reader()).await?)
+        Ok(self.matching_below(filter, below_position).count(self.database.reader()).await?)
     }
 
     /// Up to `limit` of the events after `cursor` that match and are below `position`, newest first.
@@ -119,20 +117,20 @@ impl EventsTable {
         cursor: Option<Cursor>,
         limit: u64,
     ) -> Result<Vec<StoredEvent>, DatabaseError> {
-        let matching = events::Entity::find()
-            .filter(select(filter, self.database.is_sqlite()))
-            .filter(events::Column::Position.lt(below_position));
-        let rows = after(newest_first(matching), cursor).limit(limit).all(self.database.reader()).await?;
+        let rows = after(newest_first(self.matching_below(filter, below_position)), cursor)
+            .limit(limit)
+            .all(self.database.reader())
+            .await?;
         rows.into_iter().map(stored_event).collect()
     }
 
-    /// The place after the newest `count` events that match; `None` is the beginning of the list. The database counts along an index, so this costs more the deeper it is.
+    /// The place after the newest `count` events that match; `None` is the beginning of the list. The database counts
+    /// along an index, so this costs more the deeper it is.
     pub async fn skip(&self, filter: &Filter, count: u64) -> Result<Skipped, DatabaseError> {
         let Some(offset) = count.checked_sub(1) else { return Ok(Skipped::To(None)) };
         // More than the databases count to.
         let Ok(_) = i64::try_from(offset) else { return Ok(Skipped::BeyondTheEnd) };
-        let matching = events::Entity::find().filter(select(filter, self.database.is_sqlite()));
-        let place = newest_first(matching)
+        let place = newest_first(self.matching(filter))
             .select_only()
             .columns([events::Column::Id, events::Column::OccurredAt])
             .offset(offset)
@@ -148,9 +146,8 @@ impl EventsTable {
 
     /// The oldest of the events that match and are below `position`.
     pub async fn oldest(&self, filter: &Filter, below_position: i64) -> Result<Option<StoredEvent>, DatabaseError> {
-        let found = events::Entity::find()
-            .filter(select(filter, self.database.is_sqlite()))
-            .filter(events::Column::Position.lt(below_position))
+        let found = self
+            .matching_below(filter, below_position)
             .order_by_asc(events::Column::OccurredAt)
             .order_by_asc(events::Column::Id)
             .one(self.database.reader())
@@ -187,10 +184,7 @@ impl EventsTable {
         now: Timestamp,
     ) -> Result<PurgedBatch, DatabaseError> {
         let transaction = self.database.begin_write().await?;
-        let matching = events::Entity::find()
-            .filter(select(filter, self.database.is_sqlite()))
-            .filter(events::Column::Position.lt(below_position));
-        let rows = after(newest_first(matching), cursor)
+        let rows = after(newest_first(self.matching_below(filter, below_position)), cursor)
             .select_only()
             .columns([events::Column::Id, events::Column::OccurredAt])
             .limit(limit)
@@ -235,6 +229,14 @@ impl EventsTable {
         transaction.commit().await?;
         Ok(forgotten.rows_affected)
     }
+
+    fn matching(&self, filter: &Filter) -> Select<events::Entity> {
+        events::Entity::find().filter(select(filter, self.database.is_sqlite()))
+    }
+
+    fn matching_below(&self, filter: &Filter, position: i64) -> Select<events::Entity> {
+        self.matching(filter).filter(events::Column::Position.lt(position))
+    }
 }
 
 #[derive(Debug, FromQueryResult)]
@@ -245,8 +247,7 @@ struct Place {
 
 impl Place {
     fn cursor(&self) -> Result<Cursor, DatabaseError> {
-        let invalid =
-            || DatabaseError::Failed(DbErr::Custom(format!("event {} has an invalid `occurred_at`", self.id)));
+        let invalid = || DatabaseError::damaged(format!("event {} has an invalid `occurred_at`", self.id));
         Ok(Cursor { occurred_at: Timestamp::from_micros(self.occurred_at).ok_or_else(invalid)?, id: self.id.into() })
     }
 }
@@ -264,7 +265,7 @@ async fn take_positions(transaction: &DatabaseTransaction, count: usize) -> Resu
 }
 
 fn no_positions() -> DatabaseError {
-    DatabaseError::Failed(DbErr::Custom("the table `event_positions` has lost its row".to_owned()))
+    DatabaseError::damaged("the table `event_positions` has lost its row")
 }
 
 /// Takes out again those of `events` that were deleted before. Returns how many.

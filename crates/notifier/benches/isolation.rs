@@ -6,9 +6,6 @@
 
 #[path = "../tests/it/bus.rs"]
 mod bus;
-#[path = "../tests/it/databases.rs"]
-#[allow(unused_imports, unused_macros, reason = "the macro is for tests")]
-mod databases;
 #[path = "../tests/it/house.rs"]
 mod house;
 
@@ -18,9 +15,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use event::ManualClock;
-use fixtures::{Reaction, Receiver};
+use fixtures::{DatabaseKind, Reaction, Receiver};
 
-use crate::databases::Kind;
 use crate::house::{House, event, event_id, eventually};
 
 const ENDPOINTS: usize = 100;
@@ -37,7 +33,7 @@ type Arrivals = Arc<Mutex<HashMap<(String, String), Instant>>>;
 async fn main() {
     // Cargo adds a flag of its own.
     let rounds = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(ROUNDS);
-    for kind in [Kind::Sqlite, Kind::Postgres] {
+    for kind in [DatabaseKind::Sqlite, DatabaseKind::Postgres] {
         let (receiver, hangs, arrivals) = receiver();
         let endpoint = |number: usize| {
             format!("{{name: e{number}, url: '{}/e{number}', format: event, timeout: 10s}}", receiver.url())

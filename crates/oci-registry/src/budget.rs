@@ -7,8 +7,6 @@ use std::time::Duration;
 
 use event::{Clock, Timestamp};
 
-use outbound::later;
-
 /// Requests to one registry in any minute, unless configured: two a second list a hundred repositories every minute,
 /// and are well below what registries call abuse.
 pub const REQUESTS_PER_MINUTE: NonZeroU16 = NonZeroU16::new(120).expect("more than none");
@@ -51,9 +49,9 @@ impl Budget {
     fn full_until(&self, now: Timestamp) -> Option<Timestamp> {
         let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
         // A time to come is left from before the clock was set back.
-        sent.retain(|at| *at <= now && later(*at, MINUTE) > now);
+        sent.retain(|at| *at <= now && at.plus(MINUTE) > now);
         let is_full = sent.len() >= usize::from(self.per_minute.get());
-        sent.front().filter(|_| is_full).map(|oldest| later(*oldest, MINUTE))
+        sent.front().filter(|_| is_full).map(|oldest| oldest.plus(MINUTE))
     }
 
     /// Counts a request, or says when there is room for one.
@@ -68,9 +66,7 @@ impl Budget {
 
 /// Until `until`, or until it is time to look at the clock again.
 async fn wait_until(until: Timestamp, clock: &dyn Clock) {
-    let micros = until.as_micros().saturating_sub(clock.now().as_micros());
-    let wait = Duration::from_micros(u64::try_from(micros).unwrap_or_default());
-    tokio::time::sleep(wait.min(LOOK)).await;
+    tokio::time::sleep(until.since(clock.now()).min(LOOK)).await;
 }
 
 #[cfg(test)]
@@ -94,7 +90,7 @@ mod tests {
         }
         assert_eq!(spent.len(), 100, "ten minutes, each used up");
         for (index, at) in spent.iter().enumerate() {
-            let within = spent[index..].iter().filter(|other| **other < later(*at, MINUTE));
+            let within = spent[index..].iter().filter(|other| **other < at.plus(MINUTE));
             assert!(within.count() <= 10);
         }
     }

@@ -6,7 +6,7 @@ use event::Timestamp;
 use http::HeaderMap;
 
 use crate::jitter::random_fraction;
-use outbound::{RETRY_AFTER_MAX, later};
+use outbound::RETRY_AFTER_MAX;
 
 /// A registry that wants fewer requests, and names no time, is left alone for this long; each further time for twice as
 /// long.
@@ -40,7 +40,7 @@ impl Patience {
     pub(crate) fn refused(&mut self, retry_at: Option<Timestamp>, now: Timestamp) {
         let rest = REST.saturating_mul(1 << self.refusals.min(8)).min(REST_MAX);
         let rest = rest.mul_f64(1.0 + JITTER * random_fraction());
-        self.hold(retry_at.unwrap_or_else(|| later(now, rest)));
+        self.hold(retry_at.unwrap_or_else(|| now.plus(rest)));
         self.refusals = self.refusals.saturating_add(1);
     }
 
@@ -77,9 +77,9 @@ fn exhausted_until(headers: &HeaderMap, now: Timestamp) -> Option<Timestamp> {
 }
 
 fn reset_at(seconds: u64, now: Timestamp) -> Timestamp {
-    let latest = later(now, RETRY_AFTER_MAX);
+    let latest = now.plus(RETRY_AFTER_MAX);
     if seconds < EPOCH_LEAST {
-        return later(now, Duration::from_secs(seconds)).min(latest);
+        return now.plus(Duration::from_secs(seconds)).min(latest);
     }
     let micros = i64::try_from(seconds).ok().and_then(|seconds| seconds.checked_mul(1_000_000));
     micros.and_then(Timestamp::from_micros).map_or(latest, |at| at.clamp(now, latest))
@@ -149,8 +149,8 @@ mod tests {
         patience.answered(&HeaderMap::new(), now());
         assert_eq!(patience.refusals, 0);
         patience.held_until = None;
-        patience.refused(Some(later(now(), Duration::from_secs(5))), now());
+        patience.refused(Some(now().plus(Duration::from_secs(5))), now());
         assert_eq!(patience.held_until(now()).unwrap().to_string(), "2018-06-30T00:00:05Z");
-        assert_eq!(patience.held_until(later(now(), Duration::from_secs(5))), None);
+        assert_eq!(patience.held_until(now().plus(Duration::from_secs(5))), None);
     }
 }

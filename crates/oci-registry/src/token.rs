@@ -5,8 +5,6 @@ use std::time::Duration;
 use event::Timestamp;
 use serde_json::Value;
 
-use outbound::later;
-
 /// Longest token that is taken, in bytes: it travels in a header.
 const TOKEN_BYTES_MAX: usize = 16 * 1024;
 /// Life of a token that does not say (distribution's token specification).
@@ -34,7 +32,7 @@ impl Token {
         }
         let life = answer.get("expires_in").and_then(Value::as_u64).map_or(LIFE_DEFAULT, Duration::from_secs);
         let life = life.min(LIFE_MAX).saturating_sub(MARGIN);
-        Ok(Self { text: text.to_owned(), expires_at: later(now, life) })
+        Ok(Self { text: text.to_owned(), expires_at: now.plus(life) })
     }
 }
 

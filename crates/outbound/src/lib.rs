@@ -29,7 +29,7 @@ pub use networks::{NetworkError, Networks};
 pub use pace::RateMin;
 pub use redirect::{REDIRECTS_MAX, Redirects};
 pub use resolver::{Resolver, SystemResolver};
-pub use retry_after::{RETRY_AFTER_MAX, later, retry_at};
+pub use retry_after::{RETRY_AFTER_MAX, retry_at};
 pub use settings::Settings;
 pub use vetting::{AddressRefusal, Vetting};
 

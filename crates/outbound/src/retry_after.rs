@@ -10,17 +10,11 @@ pub const RETRY_AFTER_MAX: Duration = Duration::from_hours(24);
 /// The time that `header` means: seconds from now, or a date; at most [`RETRY_AFTER_MAX`] away.
 pub fn retry_at(header: &str, now: Timestamp) -> Option<Timestamp> {
     let header = header.trim();
-    let latest = later(now, RETRY_AFTER_MAX);
+    let latest = now.plus(RETRY_AFTER_MAX);
     match header.parse() {
-        Ok(seconds) => Some(later(now, Duration::from_secs(seconds)).min(latest)),
+        Ok(seconds) => Some(now.plus(Duration::from_secs(seconds)).min(latest)),
         Err(_) => header.parse::<Timestamp>().ok().map(|at| at.clamp(now, latest)),
     }
-}
-
-/// `time` plus `span`; the latest time there is when that would be after the year 9999.
-pub fn later(time: Timestamp, span: Duration) -> Timestamp {
-    let micros = i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
-    Timestamp::from_micros(time.as_micros().saturating_add(micros)).unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]

@@ -221,7 +221,7 @@ impl GroupSync<'_> {
 
     /// Since when the feed's list of changes is worth reading; `None`: all of the feed is to be compared.
     fn changed_since(&self) -> Option<Timestamp> {
-        let is_fresh = |at: Timestamp| crate::state::span(at, self.syncer.clock.now()) < WHOLE_EVERY;
+        let is_fresh = |at: Timestamp| self.syncer.clock.now().since(at) < WHOLE_EVERY;
         self.before.newest.filter(|_| self.before.generation > 0 && self.before.whole_at.is_some_and(is_fresh))
     }
 }

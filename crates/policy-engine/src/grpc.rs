@@ -8,16 +8,17 @@ use accounts::{Role, caller_of};
 use futures::{Stream, stream};
 use proto::policy_engine::v1;
 use proto::policy_engine::v1::feed_service_server::FeedService;
+use service::gate::Gate;
+use service::grpc_status::{bad_field, unavailable};
 use tokio::sync::{mpsc, oneshot, watch};
 use tonic::{Request, Response, Status};
 
 use crate::config::FeedConfig;
-use crate::gate::Gate;
 use crate::progress::{GroupView, Phase, RunView, Summary};
 use crate::schedule::Order;
 use crate::scope::Scope;
 use crate::state::GroupState;
-use crate::status::{bad_field, ledger_status, not_begun_status, scope_status, unavailable};
+use crate::status::{ledger_status, not_begun_status, scope_status};
 use crate::syncer::Syncer;
 use crate::{GroupId, wire};
 
@@ -28,7 +29,7 @@ const SIGN_OF_LIFE_CYCLE: Duration = Duration::from_secs(15);
 
 /// Answers `policy_engine.v1.FeedService`.
 pub(crate) struct Service {
-    pub(crate) gate: Gate,
+    pub(crate) gate: Gate<()>,
     pub(crate) syncer: Arc<Syncer>,
     pub(crate) orders: mpsc::Sender<Order>,
 }
@@ -81,7 +82,7 @@ impl FeedService for Service {
         let scope = Scope::asked(&self.syncer.config.feeds, &feed, &group, accept_drop);
         let scope = scope.map_err(|error| scope_status(&error))?;
         let (begun, answer) = oneshot::channel();
-        let stopping = || unavailable("the policy-engine is stopping".to_owned());
+        let stopping = || unavailable("the policy-engine is stopping");
         self.orders.send(Order { scope, begun }).await.map_err(|_| stopping())?;
         let progress = answer.await.map_err(|_| stopping())?.map_err(|not_begun| not_begun_status(&not_begun))?;
         let following = Following {

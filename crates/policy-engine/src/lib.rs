@@ -13,7 +13,6 @@ mod download;
 mod entity;
 mod feed_kind;
 mod feed_url;
-mod gate;
 mod group_sync;
 mod grpc;
 mod ledger;

@@ -12,6 +12,7 @@ use event::Clock;
 use outbound::ClientError;
 use proto::policy_engine::v1::feed_service_server::{FeedServiceServer, SERVICE_NAME};
 use service::door::{DoorError, TlsConfig};
+use service::gate::Gate;
 use service::grpc::{GrpcDoor, GrpcServer};
 use service::readiness::{Latch, Readiness};
 use service::retry::Waits;
@@ -19,7 +20,6 @@ use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::gate::Gate;
 use crate::ledger::{Ledger, LedgerError};
 use crate::progress::Board;
 use crate::schedule::{Order, Schedule};
@@ -66,7 +66,8 @@ pub struct PolicyEngine {
     database: Database,
     door: GrpcDoor,
     latch: Latch,
-    gate: Gate,
+    /// The ledger inside is the syncer's.
+    gate: Gate<()>,
     syncer: Arc<Syncer>,
     orders: mpsc::Receiver<Order>,
     teller: Teller,
@@ -88,7 +89,7 @@ impl PolicyEngine {
             warn!("{warning}");
         }
         let latch = readiness.service(SERVICE, &[DATABASE]);
-        let gate = Gate::new(readiness.clone());
+        let gate = Gate::new(readiness.clone(), SERVICE);
         let ledger = Ledger::new(database.clone(), host_id);
         let told = Arc::new(Notify::new());
         let (address, feeds) = (config.address, config.feeds.clone());
@@ -139,7 +140,7 @@ impl PolicyEngine {
             if stop.is_cancelled() {
                 return Ok(());
             }
-            gate.open();
+            gate.open(());
             let cycle = service::config::format_span(syncer.config.feed_sync);
             info!(feeds = syncer.sources.len(), "syncing feeds every {cycle}");
             // The schedule ends last of what writes; the teller tells what that has left.
@@ -173,17 +174,11 @@ async fn prepare(
 ) -> Result<(), DatabaseError> {
     let mut waits = Waits::default();
     loop {
-        let prepared = if migrate {
-            database.migrate::<Migrator>().await.map(|()| true)
-        } else {
-            database.is_migrated::<Migrator>().await
-        };
-        match prepared {
-            Ok(true) => {
+        match database.prepare::<Migrator>(migrate).await {
+            Ok(()) => {
                 info!("the policy-engine's tables are ready");
                 return Ok(());
             }
-            Ok(false) => latch.fails(DATABASE, "its schema is not up to date, run `anchore-events migrate`"),
             Err(error) if error.is_transient() => latch.fails(DATABASE, error.chain()),
             Err(error) => return Err(error),
         }

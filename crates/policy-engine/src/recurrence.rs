@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use cause::CauseCode;
 use event::Timestamp;
-use outbound::later;
 use serde::{Deserialize, Serialize};
 
 use crate::refusal::SyncFailure;
@@ -50,7 +49,7 @@ impl Failing {
     /// Whether it has to be told, for the first time or again.
     pub(crate) fn is_news(&self, reminder_interval: Duration, now: Timestamp) -> bool {
         let reported_at = self.reported_at.and_then(Timestamp::from_micros);
-        reported_at.is_none_or(|at| now >= later(at, reminder_interval))
+        reported_at.is_none_or(|at| now >= at.plus(reminder_interval))
     }
 
     pub(crate) fn reported(&mut self, now: Timestamp) {
@@ -72,7 +71,7 @@ impl Failing {
     pub(crate) fn next_at(&self, failure: &SyncFailure, interval: Duration, now: Timestamp) -> Timestamp {
         let doublings = u32::try_from((self.failures - 1).min(DOUBLINGS_MAX)).unwrap_or_default();
         let pause = if failure.cause.retryable() { RETRY_FIRST * 2_u32.pow(doublings) } else { interval };
-        later(now, pause.min(interval)).max(failure.retry_at.unwrap_or(now))
+        now.plus(pause.min(interval)).max(failure.retry_at.unwrap_or(now))
     }
 }
 
@@ -137,7 +136,7 @@ mod tests {
         check(&connect, 100, 6 * HOUR, "2018-06-30T06:00:00Z");
         check(&connect, 1, HOUR / 60, "2018-06-30T00:01:00Z");
         check(&failure(CauseCode::Auth, Some(401)), 1, 6 * HOUR, "2018-06-30T06:00:00Z");
-        let held = SyncFailure { retry_at: Some(later(now, 9 * HOUR)), ..failure(CauseCode::RateLimited, Some(429)) };
+        let held = SyncFailure { retry_at: Some(now.plus(9 * HOUR)), ..failure(CauseCode::RateLimited, Some(429)) };
         check(&held, 1, 6 * HOUR, "2018-06-30T09:00:00Z");
     }
 }

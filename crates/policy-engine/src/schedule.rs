@@ -104,7 +104,7 @@ impl Schedule {
                 Err(NotBegun::Ledger(error)) => return Err(error),
             }
         }
-        if forgotten_at.is_none_or(|at| crate::state::span(at, now) >= FORGET_CYCLE) {
+        if forgotten_at.is_none_or(|at| now.since(at) >= FORGET_CYCLE) {
             syncer.ledger.forget_unconfigured(now).await?;
             *forgotten_at = Some(now);
         }
@@ -115,7 +115,7 @@ impl Schedule {
         let syncer = &self.syncer;
         let config = &syncer.config;
         for state in states.iter().filter(|state| state.age(now) > config.stale_after) {
-            let is_news = state.stale_told_at.is_none_or(|at| crate::state::span(at, now) >= config.reminder_interval);
+            let is_news = state.stale_told_at.is_none_or(|at| now.since(at) >= config.reminder_interval);
             // A group that is due gets its chance first: after a long pause of this process, all of them are stale.
             let had_its_chance = state.failing.is_some() || !state.is_due(now);
             if is_news && had_its_chance {

@@ -78,8 +78,7 @@ impl SyncResult {
         downloaded_bytes: u64,
         counts: Option<Counts>,
     ) -> Self {
-        let duration = ended_at.as_micros().saturating_sub(began_at.as_micros()).max(0);
-        let duration_ms = u64::try_from(duration / 1000).unwrap_or_default();
+        let duration_ms = u64::try_from(ended_at.since(began_at).as_millis()).unwrap_or(u64::MAX);
         Self { outcome, ended_at: ended_at.as_micros(), duration_ms, downloaded_bytes, counts }
     }
 
@@ -106,13 +105,8 @@ impl GroupState {
 
     /// How old the state in effect is; before the first, how long there has been none.
     pub(crate) fn age(&self, now: Timestamp) -> Duration {
-        span(self.synced_at.unwrap_or(self.configured_at), now)
+        now.since(self.synced_at.unwrap_or(self.configured_at))
     }
-}
-
-/// From `earlier` to `later`; nothing when it is the other way round.
-pub(crate) fn span(earlier: Timestamp, later: Timestamp) -> Duration {
-    Duration::from_micros(u64::try_from(later.as_micros().saturating_sub(earlier.as_micros())).unwrap_or_default())
 }
 
 /// A span for people, in its two largest units.

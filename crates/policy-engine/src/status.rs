@@ -1,21 +1,11 @@
 //! The one place where errors become a gRPC status.
 
-use std::time::Duration;
-
-use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, StatusExt};
+use service::grpc_status::unavailable;
+use tonic::Status;
 
 use crate::ledger::{Busy, LedgerError};
 use crate::scope::ScopeError;
 use crate::syncer::NotBegun;
-
-/// When to ask again while the database is away.
-const RETRY_DELAY: Duration = Duration::from_secs(2);
-
-pub(crate) fn bad_field(field: &str, problem: &str) -> Status {
-    let details = ErrorDetails::with_bad_request_violation(field, problem);
-    Status::with_error_details(Code::InvalidArgument, format!("{field}: {problem}"), details)
-}
 
 pub(crate) fn ledger_status(error: &LedgerError) -> Status {
     if error.is_transient() {
@@ -41,8 +31,4 @@ pub(crate) fn not_begun_status(not_begun: &NotBegun) -> Status {
             Status::aborted(format!("a sync is under way already: {}", feeds.join(", ")))
         }
     }
-}
-
-pub(crate) fn unavailable(reason: String) -> Status {
-    Status::with_error_details(Code::Unavailable, reason, ErrorDetails::with_retry_info(Some(RETRY_DELAY)))
 }

@@ -179,7 +179,7 @@ fn ended<const MEMBERS: usize>(
             all.insert("outcome".to_owned(), json!(outcome));
             all.insert("synced".to_owned(), json!(ends.len() - failures.len()));
             all.insert("failed".to_owned(), json!(failures.len()));
-            let duration = crate::state::span(began_at, now).as_millis();
+            let duration = now.since(began_at).as_millis();
             all.insert("duration_ms".to_owned(), json!(u64::try_from(duration).unwrap_or(u64::MAX)));
             // What has failed comes first, should the list be cut.
             let succeeded = ends.iter().filter(|end| !end.is_failure());

@@ -24,9 +24,7 @@ pub async fn act(config: &Config, action: Option<DeadLettersAction>) -> anyhow::
     }
     let database = Database::open(&config.database).context("database.url")?;
     let at_database = |error: DatabaseError| anyhow!("{}: {}", config.database, error.chain());
-    if !database.is_migrated::<Migrator>().await.map_err(at_database)? {
-        return Err(anyhow!("{}: its schema is not up to date, run `anchore-events migrate`", config.database));
-    }
+    database.prepare::<Migrator>(false).await.map_err(at_database)?;
     let letters = DeadLetters::new(database.clone());
     let done = match action.unwrap_or(DeadLettersAction::List) {
         DeadLettersAction::List => list(&letters).await.map_err(at_database)?,

@@ -26,7 +26,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("webhook", &["cause", "contract", "event", "outbound"]),
     // Adapters: seen by `server` alone.
     ("bus-local", &["bus", "database", "event"]),
-    ("bus-nats", &["bus", "event"]),
+    ("bus-nats", &["bus"]),
     // Services: never see one another.
     (
         "catalog",
@@ -57,10 +57,8 @@ const EDGES: &[(&str, &[&str])] = &[
             "events-store",
             "gateway",
             "notifier",
-            "outbound",
             "outbox",
             "policy-engine",
-            "proto",
             "service",
         ],
     ),

@@ -5,7 +5,6 @@ use std::time::Duration;
 use cause::Cause;
 use database::DatabaseError;
 use event::Timestamp;
-use outbound::later;
 use sea_orm::{ActiveModelTrait, DatabaseTransaction, IntoActiveModel, Set};
 
 use super::work::held;
@@ -108,7 +107,7 @@ async fn failed(
 /// peer wants it.
 fn next_attempt(cause: &Cause, failures_before: u32, retry_at: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
     let wait = RETRY_WAITS.get(usize::try_from(failures_before).ok()?)?;
-    let at = later(now, *wait);
+    let at = now.plus(*wait);
     cause.retryable().then(|| retry_at.map_or(at, |retry_at| retry_at.max(at)))
 }
 

@@ -7,7 +7,6 @@ use cause::{Cause, CauseCode};
 use database::DatabaseError;
 use event::{EventId, Timestamp};
 use oci_registry::Digest;
-use outbound::later;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
     QuerySelect, Set,
@@ -80,7 +79,7 @@ impl Images {
             changed.changed_at = Set(now.as_micros());
             changed.attempts = Set(attempts);
             changed.deaths = Set(deaths);
-            changed.due_at = Set(Some(later(now, lease_time).as_micros()));
+            changed.due_at = Set(Some(now.plus(lease_time).as_micros()));
             changed.lease = Set(Some(lease.as_uuid()));
             let row = changed.update(&transaction).await?;
             let tags = tags_of(&transaction, row.id).await?;
@@ -101,7 +100,7 @@ impl Images {
         let transaction = self.database.begin_write().await?;
         let Some(row) = held(&transaction, image, lease).await? else { return Ok(false) };
         let mut changed = row.into_active_model();
-        changed.due_at = Set(Some(later(now, lease_time).as_micros()));
+        changed.due_at = Set(Some(now.plus(lease_time).as_micros()));
         changed.update(&transaction).await?;
         transaction.commit().await?;
         Ok(true)

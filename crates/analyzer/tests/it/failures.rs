@@ -5,10 +5,9 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use event::ManualClock;
-use fixtures::{FaultServer, answer};
+use fixtures::{FaultServer, answer, eventually_seen};
 use proto::analyzer::v1::State;
 
-use crate::deadline::eventually;
 use crate::observed::{Observed, Settings, details};
 use crate::served_image::{PATH, ServedImage, TAG};
 use crate::tar_builder::TarBuilder;
@@ -41,7 +40,8 @@ async fn a_failure_that_passes_is_tried_again_and_told_once() {
     assert_eq!(details(&events[0])["next_attempt_at"], "2026-11-30T03:10:00Z", "when the registry wants it");
     // The same again is no news.
     clock.advance(11 * MINUTE);
-    eventually("another attempt", async || (observed.get(&image.id).await.failure?.failures == 2).then_some(())).await;
+    eventually_seen("another attempt", async || (observed.get(&image.id).await.failure?.failures == 2).then_some(()))
+        .await;
     assert_eq!(observed.bus.events().len(), 1);
     // Another reason is.
     status.store(403, Ordering::SeqCst);
@@ -68,7 +68,7 @@ async fn attempts_end() {
     let (image, _) = observed.analyse(&reference).await;
     for failures in 2..=5 {
         clock.advance(240 * MINUTE);
-        eventually("another attempt", async || {
+        eventually_seen("another attempt", async || {
             (observed.get(&image.id).await.failure?.failures == failures).then_some(())
         })
         .await;
@@ -114,9 +114,11 @@ async fn a_registry_that_wants_to_be_left_alone_is_not_asked_and_its_images_wait
     observed.analyse(&reference).await;
     let asked = server.requests().len();
     let other = observed.queue(&reference.replace(TAG, "other")).await;
-    eventually("an attempt", async || (observed.get(&other.id).await.attempts == 1).then_some(())).await;
-    eventually("an image that waits", async || (observed.get(&other.id).await.state() == State::Queued).then_some(()))
-        .await;
+    eventually_seen("an attempt", async || (observed.get(&other.id).await.attempts == 1).then_some(())).await;
+    eventually_seen("an image that waits", async || {
+        (observed.get(&other.id).await.state() == State::Queued).then_some(())
+    })
+    .await;
     assert_eq!((server.requests().len(), observed.bus.events().len()), (asked, 1), "nothing is wrong with it");
     status.store(404, Ordering::SeqCst);
     clock.advance(11 * MINUTE);

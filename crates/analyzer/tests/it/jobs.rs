@@ -2,11 +2,10 @@
 
 use bus::{AnalysisJob, Outgoing, Verdict};
 use event::EventId;
-use fixtures::FaultServer;
+use fixtures::{FaultServer, eventually_seen};
 use proto::analyzer::v1::{ListImagesRequest, State};
 use serde_json::json;
 
-use crate::deadline::eventually;
 use crate::observed::{Observed, Settings, details};
 use crate::served_image::{PATH, ServedImage, TAG};
 use crate::tar_builder::TarBuilder;
@@ -67,7 +66,7 @@ async fn a_job_is_taken_over_and_what_comes_of_it_is_told() {
     assert_eq!(details, expected);
     // What is in the table is told to be safe, and only then acknowledged.
     assert_eq!(bus.confirmed(), [job.id.to_string()]);
-    eventually("an acknowledgement", async || {
+    eventually_seen("an acknowledgement", async || {
         bus.verdicts().contains(&(job.id.to_string(), Verdict::Ack)).then_some(())
     })
     .await;
@@ -84,10 +83,10 @@ async fn a_job_that_comes_twice_is_one_job() {
     let observed = Observed::start(settings).await;
     observed.events(1).await;
     bus.leave(job.to_outgoing());
-    eventually("two acknowledgements", async || (bus.verdicts().len() == 2).then_some(())).await;
+    eventually_seen("two acknowledgements", async || (bus.verdicts().len() == 2).then_some(())).await;
     let other = AnalysisJob { id: EventId::generate(), ..job };
     bus.leave(other.to_outgoing());
-    eventually("three acknowledgements", async || (bus.verdicts().len() == 3).then_some(())).await;
+    eventually_seen("three acknowledgements", async || (bus.verdicts().len() == 3).then_some(())).await;
     assert_eq!(bus.events().len(), 1);
     assert_eq!(server.requests_to(&format!("/v2/{PATH}/blobs/")), 3);
     observed.stop().await;
@@ -126,7 +125,7 @@ async fn a_tag_by_hand_becomes_a_part_of_the_image_it_means() {
     observed.settled(&first.id).await;
     let second = observed.queue(&reference).await;
     // By the ID of either request the one image is found.
-    let merged = eventually("one image", async || {
+    let merged = eventually_seen("one image", async || {
         let image = observed.get(&second.id).await;
         (image.id == first.id).then_some(image)
     })

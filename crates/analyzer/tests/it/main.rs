@@ -4,7 +4,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on is a test that fails")]
 
 mod broken_images;
-mod deadline;
 mod failures;
 mod jobs;
 mod memory_bus;

@@ -12,6 +12,7 @@ use bus::EventPublisher;
 use database::{Database, DatabaseUrl};
 use emitter::Emitter;
 use event::{Clock, Event, ManualClock, Source, SystemClock};
+use fixtures::{DEADLINE, eventually_seen};
 use oci_registry::RegistryConfig;
 use prometheus_client::registry::Registry;
 use proto::analyzer::v1::image_service_client::ImageServiceClient;
@@ -25,7 +26,6 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 use tonic::{Request, Status};
 
-use crate::deadline::{DEADLINE, eventually};
 use crate::memory_bus::MemoryBus;
 
 const ADMIN_PASSWORD: &str = "admin-password";
@@ -111,7 +111,7 @@ impl Observed {
     /// As the admin, as soon as it is ready.
     pub async fn queue(&self, reference: &str) -> Image {
         let request = || QueueImageRequest { reference: reference.to_owned(), insecure: true, ..Default::default() };
-        eventually("an analyzer that is ready", async || match self.try_queue(request()).await {
+        eventually_seen("an analyzer that is ready", async || match self.try_queue(request()).await {
             Ok(image) => Some(image),
             Err(status) if status.code() == tonic::Code::Unavailable => None,
             Err(status) => panic!("{status}"),
@@ -139,7 +139,7 @@ impl Observed {
 
     /// Waits until the image is analysed, failed or put aside.
     pub async fn settled(&self, id: &str) -> Image {
-        eventually("an image that is settled", async || {
+        eventually_seen("an image that is settled", async || {
             let image = self.get(id).await;
             let is_open = matches!(image.state(), State::Queued | State::Analyzing);
             (!is_open).then_some(image)
@@ -152,12 +152,12 @@ impl Observed {
         let told = self.bus.events().len();
         let image = self.queue(reference).await;
         let image = self.settled(&image.id).await;
-        eventually("an event", async || (self.bus.events().len() > told).then_some(())).await;
+        eventually_seen("an event", async || (self.bus.events().len() > told).then_some(())).await;
         (image, self.bus.events().split_off(told))
     }
 
     pub async fn events(&self, count: usize) -> Vec<Event> {
-        eventually("so many events", async || {
+        eventually_seen("so many events", async || {
             let events = self.bus.events();
             (events.len() >= count).then_some(events)
         })

@@ -7,11 +7,10 @@ use std::time::Duration;
 
 use database::DatabaseUrl;
 use event::ManualClock;
-use fixtures::{FaultServer, PostgresServer, Reply};
+use fixtures::{FaultServer, PostgresServer, Reply, eventually_seen};
 use proto::analyzer::v1::State;
 use tempfile::TempDir;
 
-use crate::deadline::eventually;
 use crate::memory_bus::MemoryBus;
 use crate::observed::{Observed, Settings, details};
 use crate::served_image::{PATH, ServedImage, TAG};
@@ -58,7 +57,7 @@ impl Shared {
 
 /// Until its layer is asked for.
 async fn in_work(observed: &Observed, id: &str) {
-    eventually("an image in work", async || {
+    eventually_seen("an image in work", async || {
         let image = observed.get(id).await;
         (image.state() == State::Analyzing && !image.digest.is_empty()).then_some(())
     })
@@ -110,7 +109,7 @@ async fn an_image_that_keeps_killing_its_workers_is_put_aside() {
         if attempt == 1 {
             id = replica.queue(&reference).await.id;
         }
-        eventually("an attempt", async || {
+        eventually_seen("an attempt", async || {
             let is_ready = replica.list(proto::analyzer::v1::ListImagesRequest::default()).await.is_ok();
             if !is_ready {
                 return None;
@@ -157,7 +156,8 @@ async fn replicas_share_the_work_and_nothing_is_done_or_told_twice() {
         servers.push(server);
     }
     for id in &queued {
-        eventually("an analysed image", async || (first.get(id).await.state() == State::Analyzed).then_some(())).await;
+        eventually_seen("an analysed image", async || (first.get(id).await.state() == State::Analyzed).then_some(()))
+            .await;
     }
     let events = first.events(IMAGES).await;
     first.stop().await;

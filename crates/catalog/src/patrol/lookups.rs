@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use oci_registry::{Digest, TagName};
-use outbound::later;
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
@@ -93,7 +92,7 @@ impl Patrol {
         let LookupFailure { failure, digest } = failure;
         let now = self.surroundings.clock.now();
         // Not asked for again until it may have changed: a manifest too many every minute is a lot.
-        let again_at = later(now, self.surroundings.image_watcher.max(Duration::from_secs(1)));
+        let again_at = now.plus(self.surroundings.image_watcher.max(Duration::from_secs(1)));
         self.not_before.insert(tag.clone(), again_at);
         let cause = failure.cause;
         let concern = Concern::Tag(tag.clone());

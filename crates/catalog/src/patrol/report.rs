@@ -1,10 +1,12 @@
-//! Telling that a watch fails, where that is news; and keeping what was told.
+//! Telling that a watch fails, where that is news; and keeping what was told. What is kept the teller emits.
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use cause::{Cause, CauseCode};
 use emitter::{EmitError, Notice};
 use event::Timestamp;
 use oci_registry::RegistryFailure;
-use outbound::later;
 use tracing::{debug, error, warn};
 
 use super::Patrol;
@@ -14,15 +16,7 @@ use crate::roster::LastCause;
 use crate::telling::Telling;
 
 /// How often the time of the last success is kept anew.
-const SUCCESS_KEPT_EVERY: std::time::Duration = std::time::Duration::from_mins(5);
-
-/// What cannot be done, for the log.
-fn doing(concern: &Concern) -> &'static str {
-    match concern {
-        Concern::Listing => "list the tags of a repository",
-        Concern::Lookup | Concern::Tag(_) | Concern::Rate => "look up what a tag means",
-    }
-}
+const SUCCESS_KEPT_EVERY: Duration = Duration::from_mins(5);
 
 impl Patrol {
     /// Counts a failure of the watch as a whole, and tells it where it is news.
@@ -39,7 +33,7 @@ impl Patrol {
         // The same fault met in another respect is no news.
         let twin = if concern == Concern::Listing { Concern::Lookup } else { Concern::Listing };
         let is_told = self.ailments.is_told(&twin, failing.signature);
-        let rate = std::sync::Arc::clone(&self.rate);
+        let rate = Arc::clone(&self.rate);
         let mut rate = if cause.code() == CauseCode::RateLimited { Some(rate.lock_owned().await) } else { None };
         let registry_fails =
             rate.as_mut().map(|rate| rate.ailments.failed(&Concern::Rate, &cause, http_status, now).clone());
@@ -59,15 +53,13 @@ impl Patrol {
         let cause =
             cause.with_evidence("failing_since", failing.since.to_string()).with_evidence("failures", failing.failures);
         let Some(telling) = self.prepare(notice(cause)) else { return };
-        let key = &self.post.watch.key;
         let reported = |failing: Failing| Some(Failing { reported_at: Some(now), ..failing });
         let mut rows = Vec::new();
         if let Some(known) = &self.known {
             rows.push((Owner::Watch(known.id), concern.clone(), reported(failing)));
         }
         if let Some(failing) = registry_fails {
-            let owner = Owner::Registry(key.repository.registry().clone(), key.account.clone());
-            rows.push((owner, Concern::Rate, reported(failing)));
+            rows.push((self.registry_owner(), Concern::Rate, reported(failing)));
         }
         let is_kept = self.known.is_some() && self.keep_failures(&rows, std::slice::from_ref(&telling)).await;
         if is_kept || self.tell_directly(&telling).await {
@@ -85,15 +77,17 @@ impl Patrol {
             known.last_success_at = Some(now);
         }
         self.last_success = Some((now, tags));
-        let rate = std::sync::Arc::clone(&self.rate);
+        let rate = Arc::clone(&self.rate);
         let mut rate = rate.lock().await;
-        if rate.answered(now) {
-            let key = &self.post.watch.key;
-            let owner = Owner::Registry(key.repository.registry().clone(), key.account.clone());
-            if self.keep_failures(&[(owner, Concern::Rate, None)], &[]).await {
-                rate.ailments.forget(&Concern::Rate);
-            }
+        if rate.answered(now) && self.keep_failures(&[(self.registry_owner(), Concern::Rate, None)], &[]).await {
+            rate.ailments.forget(&Concern::Rate);
         }
+    }
+
+    /// The registry, as the account of the watch sees it.
+    fn registry_owner(&self) -> Owner {
+        let key = &self.post.watch.key;
+        Owner::Registry(key.repository.registry().clone(), key.account.clone())
     }
 
     /// The event of a notice. One that is not valid is a defect of ours, which must not break the work.
@@ -113,7 +107,8 @@ impl Patrol {
         error!(watch = %self.post.watch.key, error = error.chain(), "cannot report that a watch fails");
     }
 
-    /// Returns whether everything is kept.
+    /// Keeps failures together with the events that tell of them, and wakes the teller. Returns whether everything is
+    /// kept.
     async fn keep_failures(&mut self, rows: &[(Owner, Concern, Option<Failing>)], tellings: &[Telling]) -> bool {
         let Some(tables) = self.surroundings.gate.usable() else { return false };
         match tables.record_failures(rows, tellings).await {
@@ -148,7 +143,7 @@ impl Patrol {
 
     async fn keep_success(&mut self, now: Timestamp) {
         let (Some(tables), Some(known)) = (self.surroundings.gate.usable(), &mut self.known) else { return };
-        let is_due = known.kept_at.is_none_or(|at| now >= later(at, SUCCESS_KEPT_EVERY));
+        let is_due = known.kept_at.is_none_or(|at| now >= at.plus(SUCCESS_KEPT_EVERY));
         let has_changed = known.last_success_at > known.kept_at || known.kept_at.is_none();
         if known.last_success_at.is_none() || !is_due || !has_changed {
             return;
@@ -187,5 +182,13 @@ impl Patrol {
                 status.tags = Some(tags);
             }
         });
+    }
+}
+
+/// What cannot be done, for the log.
+fn doing(concern: &Concern) -> &'static str {
+    match concern {
+        Concern::Listing => "list the tags of a repository",
+        Concern::Lookup | Concern::Tag(_) | Concern::Rate => "look up what a tag means",
     }
 }

@@ -6,8 +6,6 @@ use event::Timestamp;
 use oci_registry::random_fraction;
 use tokio::time::Instant;
 
-use super::span;
-
 /// What chance adds to a cycle or takes from it, as a part of it: watches must not fall into step.
 const JITTER: f64 = 0.05;
 /// When the tags are listed again of which a registry has told that some are gone.
@@ -63,7 +61,7 @@ impl Schedule {
 
     /// The next sweep comes one `interval` after the last, which was at `swept_at`.
     pub(super) fn remember_sweep(&mut self, swept_at: Option<Timestamp>, now: Timestamp, interval: Duration) {
-        let age = swept_at.map_or(interval, |swept_at| span(swept_at, now));
+        let age = swept_at.map_or(interval, |swept_at| now.since(swept_at));
         self.sweep_at = Instant::now() + interval.saturating_sub(age);
     }
 

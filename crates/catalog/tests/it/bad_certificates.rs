@@ -6,8 +6,7 @@ use serde_json::Value;
 
 use crate::images;
 use crate::observed::{Observed, Settings};
-use fixtures::{Authority, Identity};
-use fixtures::{FaultServer, Reply, answer, page};
+use fixtures::{Authority, FaultServer, Identity, Reply, answer, page};
 
 /// Watches a registry with `identity`, trusting `ca_file` if there is one, and returns the first cause.
 async fn first_cause(identity: Identity, ca_file: Option<&Path>) -> Value {

@@ -6,8 +6,7 @@ use tokio::net::TcpListener;
 
 use crate::images;
 use crate::observed::{Observed, Settings};
-use fixtures::Authority;
-use fixtures::{FaultServer, Reply, answer, page};
+use fixtures::{Authority, FaultServer, Reply, answer, eventually, page};
 
 /// Watches a repository by plain HTTP and returns the first cause.
 async fn first_cause(repository: String) -> (String, serde_json::Value) {
@@ -107,7 +106,7 @@ async fn stopping_does_not_wait_for_a_registry_that_hangs() {
     let server = FaultServer::plain(|_| Reply::Hang);
     let settings = Settings { repositories: vec![server.repository()], insecure: true, ..Settings::default() };
     let observed = Observed::start(&settings).await;
-    crate::eventually::eventually("a request", || !server.requests().is_empty()).await;
+    eventually("a request", || !server.requests().is_empty()).await;
     observed.stop().await;
 }
 

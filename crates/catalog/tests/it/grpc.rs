@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use fixtures::{RegistryAccess, RegistryServer};
+use fixtures::{DatabaseKind, FreshDatabase, RegistryAccess, RegistryServer, eventually};
 use proto::catalog::v1::repository_service_client::RepositoryServiceClient;
 use proto::catalog::v1::{
     AddRepositoryRequest, DeleteRepositoryRequest, GetRepositoryRequest, ListRepositoriesRequest, Repository,
@@ -10,11 +10,9 @@ use proto::catalog::v1::{
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 
-use crate::databases::{Fresh, Kind, on_both};
-use crate::eventually::eventually;
 use crate::observed::{ALICE_PASSWORD, Observed, PASSWORD, Settings};
 
-on_both!(what_is_added_is_watched_kept_and_deleted, every_page_is_listed);
+fixtures::on_both_databases!(what_is_added_is_watched_kept_and_deleted, every_page_is_listed);
 
 struct Client {
     channel: Channel,
@@ -59,8 +57,8 @@ fn check_refused<T: std::fmt::Debug>(result: Result<T, Status>, code: Code, part
     assert!(status.code() == code && status.message().contains(part), "{status:?}");
 }
 
-async fn what_is_added_is_watched_kept_and_deleted(kind: Kind) {
-    let fresh = Fresh::new(kind);
+async fn what_is_added_is_watched_kept_and_deleted(kind: DatabaseKind) {
+    let fresh = FreshDatabase::new(kind);
     let registry = RegistryServer::start(RegistryAccess::Everybody);
     registry.pusher().push("team/app", "1", "first");
     registry.pusher().push("team/configured", "1", "first");
@@ -68,7 +66,7 @@ async fn what_is_added_is_watched_kept_and_deleted(kind: Kind) {
     let settings = Settings {
         repositories: vec![registry.repository("team/configured")],
         insecure: true,
-        database: Some(fresh.url.clone()),
+        database: Some(fresh.url.parse().unwrap()),
         ..Settings::default()
     };
     let mut observed = Observed::start(&settings).await;
@@ -117,9 +115,9 @@ async fn what_is_added_is_watched_kept_and_deleted(kind: Kind) {
     observed.stop().await;
 }
 
-async fn every_page_is_listed(kind: Kind) {
-    let fresh = Fresh::new(kind);
-    let settings = Settings { database: Some(fresh.url.clone()), ..Settings::default() };
+async fn every_page_is_listed(kind: DatabaseKind) {
+    let fresh = FreshDatabase::new(kind);
+    let settings = Settings { database: Some(fresh.url.parse().unwrap()), ..Settings::default() };
     let observed = Observed::start(&settings).await;
     let readiness = observed.readiness.clone();
     eventually("readiness", || readiness.reasons(catalog::SERVICE).is_some_and(|reasons| reasons.is_empty())).await;

@@ -4,10 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use fixtures::{FaultServer, Reply, answer, page, sha256};
+use fixtures::{DatabaseKind, FaultServer, FreshDatabase, Reply, answer, eventually, page, sha256};
 
-use crate::databases::{Fresh, Kind};
-use crate::eventually::eventually;
 use crate::images;
 use crate::observed::{Observed, Settings};
 
@@ -100,8 +98,8 @@ async fn a_manifest_that_cannot_be_used_is_told_once_and_known_again_when_it_cha
         let manifest = if content.is_empty() { "garbage".to_owned() } else { images::manifest(content) };
         images::image(head, &manifest)
     });
-    let fresh = Fresh::new(Kind::Sqlite);
-    let settings = Settings { database: Some(fresh.url.clone()), ..eager(&server) };
+    let fresh = FreshDatabase::new(DatabaseKind::Sqlite);
+    let settings = Settings { database: Some(fresh.url.parse().unwrap()), ..eager(&server) };
     let mut observed = Observed::start(&settings).await;
     observed.knows_what_was_there().await;
     switch.store(1, Ordering::SeqCst);

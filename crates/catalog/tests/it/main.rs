@@ -5,8 +5,6 @@
 mod bad_answers;
 mod bad_certificates;
 mod bad_connections;
-mod databases;
-mod eventually;
 mod grpc;
 mod images;
 mod lookups;

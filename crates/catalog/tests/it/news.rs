@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::eventually::eventually;
 use crate::observed::{Observed, Settings};
-use fixtures::{FaultServer, Reply, answer, page};
+use fixtures::{FaultServer, Reply, answer, eventually, page};
 
 /// A server whose behaviour a test changes while it runs.
 fn switchable(behaviours: Vec<fn() -> Reply>) -> (FaultServer, Arc<AtomicUsize>) {

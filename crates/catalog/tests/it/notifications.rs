@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use fixtures::{NotificationEndpoint, RegistryAccess, RegistryServer};
+use fixtures::{NotificationEndpoint, RegistryAccess, RegistryServer, eventually};
 use http::{HeaderMap, HeaderValue, Method};
 use outbound::{Client, ClientConfig};
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ async fn watch(registry: &RegistryServer, names: &[&str]) -> Observed {
         ..Settings::default()
     })
     .await;
-    crate::eventually::eventually("the first sight", || {
+    eventually("the first sight", || {
         let statuses = observed.roster.statuses();
         let is_known = |status: &catalog::WatchStatus| status.last_success_at.is_some() && status.pending == Some(0);
         statuses.len() == names.len() && statuses.iter().all(|(_, status)| is_known(status))

@@ -15,6 +15,7 @@ use catalog::{Catalog, Config, Ground, Metrics, Roster, WatchStatus};
 use database::{Database, DatabaseUrl};
 use emitter::Emitter;
 use event::{Clock, Event, ManualClock, Source};
+use fixtures::{DEADLINE, eventually};
 use prometheus_client::registry::Registry;
 use serde_json::Value;
 use service::config::{Document, Environment};
@@ -24,7 +25,6 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::eventually::{DEADLINE, eventually};
 use crate::recording_bus::RecordingBus;
 
 pub use fixtures::{REGISTRY_PASSWORD as PASSWORD, REGISTRY_USER as USERNAME};

@@ -4,10 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use event::{Clock, ManualClock};
-use fixtures::{FaultServer, answer};
+use fixtures::{DatabaseKind, FaultServer, FreshDatabase, answer, eventually};
 
-use crate::databases::{Fresh, Kind};
-use crate::eventually::eventually;
 use crate::images;
 use crate::observed::{Observed, Settings};
 
@@ -78,10 +76,14 @@ async fn a_registry_is_not_asked_while_none_of_its_requests_are_left() {
 #[tokio::test]
 async fn what_a_registry_refused_is_no_news_after_a_restart() {
     let server = FaultServer::plain(|_| answer("429 Too Many Requests", &["Retry-After: 1"], ""));
-    let fresh = Fresh::new(Kind::Sqlite);
+    let fresh = FreshDatabase::new(DatabaseKind::Sqlite);
     let names = (0..3).map(|n| format!("{}/team/{n}", server.address)).collect();
-    let settings =
-        Settings { repositories: names, insecure: true, database: Some(fresh.url.clone()), ..Settings::default() };
+    let settings = Settings {
+        repositories: names,
+        insecure: true,
+        database: Some(fresh.url.parse().unwrap()),
+        ..Settings::default()
+    };
     let mut observed = Observed::start(&settings).await;
     assert_eq!(observed.next_cause().await.0, "rate_limited");
     observed.stop().await;

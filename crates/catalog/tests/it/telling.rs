@@ -4,19 +4,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use event::ManualClock;
-use fixtures::{FaultServer, PostgresServer, RegistryAccess, RegistryServer, answer};
+use fixtures::{
+    DatabaseKind, FaultServer, FreshDatabase, PostgresServer, RegistryAccess, RegistryServer, answer, eventually,
+};
 
-use crate::databases::{Fresh, Kind, on_both};
-use crate::eventually::eventually;
 use crate::observed::{Observed, Settings};
 
-on_both!(what_was_recorded_is_told_after_a_crash, what_was_told_and_not_noted_is_repeated_under_its_id);
+fixtures::on_both_databases!(
+    what_was_recorded_is_told_after_a_crash,
+    what_was_told_and_not_noted_is_repeated_under_its_id
+);
 
-fn settings(registry: &RegistryServer, fresh: &Fresh) -> Settings<'static> {
+fn settings(registry: &RegistryServer, fresh: &FreshDatabase) -> Settings<'static> {
     Settings {
         repositories: vec![registry.repository("team/app")],
         insecure: true,
-        database: Some(fresh.url.clone()),
+        database: Some(fresh.url.parse().unwrap()),
         ..Settings::default()
     }
 }
@@ -25,8 +28,8 @@ fn clock() -> Arc<ManualClock> {
     Arc::new(ManualClock::at("2026-11-30T03:00:00Z".parse().unwrap()))
 }
 
-async fn what_was_recorded_is_told_after_a_crash(kind: Kind) {
-    let (fresh, registry) = (Fresh::new(kind), RegistryServer::start(RegistryAccess::Everybody));
+async fn what_was_recorded_is_told_after_a_crash(kind: DatabaseKind) {
+    let (fresh, registry) = (FreshDatabase::new(kind), RegistryServer::start(RegistryAccess::Everybody));
     registry.pusher().push("team/app", "1", "first");
     let observed = Observed::start(&settings(&registry, &fresh)).await;
     observed.knows_what_was_there().await;
@@ -43,8 +46,8 @@ async fn what_was_recorded_is_told_after_a_crash(kind: Kind) {
     observed.stop().await;
 }
 
-async fn what_was_told_and_not_noted_is_repeated_under_its_id(kind: Kind) {
-    let (fresh, registry) = (Fresh::new(kind), RegistryServer::start(RegistryAccess::Everybody));
+async fn what_was_told_and_not_noted_is_repeated_under_its_id(kind: DatabaseKind) {
+    let (fresh, registry) = (FreshDatabase::new(kind), RegistryServer::start(RegistryAccess::Everybody));
     registry.pusher().push("team/app", "1", "first");
     let mut observed = Observed::start(&settings(&registry, &fresh)).await;
     observed.knows_what_was_there().await;

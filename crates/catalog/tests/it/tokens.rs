@@ -7,8 +7,7 @@ use serde_json::Value;
 
 use crate::images;
 use crate::observed::{Observed, PASSWORD, Settings, USERNAME, WRONG_PASSWORD};
-use fixtures::Authority;
-use fixtures::{FaultServer, Reply, answer};
+use fixtures::{Authority, FaultServer, Reply, answer, eventually};
 
 const BASIC: &str = "authorization: Basic cHVsbGVyOnJpZ2h0LXBhc3N3b3Jk";
 
@@ -71,12 +70,12 @@ async fn a_token_is_fetched_once_and_again_when_it_expires() {
     let server = registry(false, |_| None);
     let mut observed = watch(&server, Some(PASSWORD)).await;
     observed.succeeded().await;
-    crate::eventually::eventually("more listings", || observed.counted("catalog_listings", "ok") >= 5).await;
+    eventually("more listings", || observed.counted("catalog_listings", "ok") >= 5).await;
     assert_eq!(server.requests_to("/token"), 1);
     observed.clock.advance(Duration::from_secs(291));
-    crate::eventually::eventually("another token", || server.requests_to("/token") == 2).await;
+    eventually("another token", || server.requests_to("/token") == 2).await;
     let listed = observed.counted("catalog_listings", "ok");
-    crate::eventually::eventually("more listings", || observed.counted("catalog_listings", "ok") >= listed + 5).await;
+    eventually("more listings", || observed.counted("catalog_listings", "ok") >= listed + 5).await;
     assert_eq!(server.requests_to("/token"), 2);
     assert_eq!(observed.more_events(), 0);
     observed.stop().await;

@@ -3,27 +3,25 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use database::DatabaseUrl;
 use event::{Level, ManualClock};
-use fixtures::{RegistryAccess, RegistryServer};
+use fixtures::{DatabaseKind, FreshDatabase, RegistryAccess, RegistryServer, eventually};
 use serde_json::{Value, json};
 
-use crate::databases::{Fresh, Kind, on_both};
 use crate::observed::{Observed, Settings};
 
-on_both!(
+fixtures::on_both_databases!(
     tags_that_come_move_and_go_are_told_once,
     a_restart_repeats_nothing_and_misses_nothing,
     one_tag_is_watched_alone
 );
 
 /// Looks at everything all the time.
-fn eager(names: Vec<String>, database: &DatabaseUrl) -> Settings<'static> {
+fn eager(names: Vec<String>, fresh: &FreshDatabase) -> Settings<'static> {
     Settings {
         repositories: names,
         insecure: true,
         image_watcher: Some(Duration::from_millis(50)),
-        database: Some(database.clone()),
+        database: Some(fresh.url.parse().unwrap()),
         ..Settings::default()
     }
 }
@@ -36,12 +34,12 @@ fn check_change(details: &Value, old: Option<&str>, new: Option<&str>) {
     assert_eq!((&details["old_digest"], &details["new_digest"]), (&json!(old), &json!(new)), "{details}");
 }
 
-async fn tags_that_come_move_and_go_are_told_once(kind: Kind) {
-    let fresh = Fresh::new(kind);
+async fn tags_that_come_move_and_go_are_told_once(kind: DatabaseKind) {
+    let fresh = FreshDatabase::new(kind);
     let registry = RegistryServer::start(RegistryAccess::Everybody);
     let first = registry.pusher().push("team/app", "1.0", "first");
     let name = registry.repository("team/app");
-    let mut observed = Observed::start(&eager(vec![name.clone()], &fresh.url)).await;
+    let mut observed = Observed::start(&eager(vec![name.clone()], &fresh)).await;
     observed.knows_what_was_there().await;
     assert_eq!((observed.more_events(), observed.more_jobs()), (0, 0), "what was there was there before");
 
@@ -79,14 +77,14 @@ async fn tags_that_come_move_and_go_are_told_once(kind: Kind) {
     observed.stop().await;
 }
 
-async fn a_restart_repeats_nothing_and_misses_nothing(kind: Kind) {
-    let fresh = Fresh::new(kind);
+async fn a_restart_repeats_nothing_and_misses_nothing(kind: DatabaseKind) {
+    let fresh = FreshDatabase::new(kind);
     let registry = RegistryServer::start(RegistryAccess::Everybody);
     let push = |tag: &str, content: &str| registry.pusher().push("team/app", tag, content);
     for tag in ["kept", "moved", "gone"] {
         push(tag, tag);
     }
-    let settings = eager(vec![registry.repository("team/app"), registry.repository("team/nothing")], &fresh.url);
+    let settings = eager(vec![registry.repository("team/app"), registry.repository("team/nothing")], &fresh);
     let mut observed = Observed::start(&settings).await;
     assert_eq!(observed.next_cause().await.0, "not_found");
     observed.knows_what_was_there().await;
@@ -120,12 +118,12 @@ async fn a_restart_repeats_nothing_and_misses_nothing(kind: Kind) {
     observed.stop().await;
 }
 
-async fn one_tag_is_watched_alone(kind: Kind) {
-    let fresh = Fresh::new(kind);
+async fn one_tag_is_watched_alone(kind: DatabaseKind) {
+    let fresh = FreshDatabase::new(kind);
     let registry = RegistryServer::start(RegistryAccess::Everybody);
     let name = format!("{}:stable", registry.repository("team/app"));
     registry.pusher().push("team/app", "other", "other");
-    let mut observed = Observed::start(&eager(vec![name.clone()], &fresh.url)).await;
+    let mut observed = Observed::start(&eager(vec![name.clone()], &fresh)).await;
     // It was named, so that it is not there is a failure; once.
     let (event_type, resource, details) = observed.next_news().await;
     assert_eq!((event_type.as_str(), resource), ("system.image_analysis.registry_lookup_failed", name.clone()));
@@ -150,8 +148,7 @@ async fn one_tag_is_watched_alone(kind: Kind) {
     assert_eq!(event_type, "tag_delete");
     check_change(&details, Some(&second), None);
     let looked_up = observed.counted("catalog_lookups", "not_found");
-    crate::eventually::eventually("more lookups", || observed.counted("catalog_lookups", "not_found") > looked_up + 3)
-        .await;
+    eventually("more lookups", || observed.counted("catalog_lookups", "not_found") > looked_up + 3).await;
     assert_eq!((observed.more_events(), observed.more_jobs()), (0, 1), "gone is gone");
 
     registry.pusher().push("team/app", "stable", "third");
@@ -164,8 +161,8 @@ async fn what_is_no_image_is_told_and_not_analysed() {
     let registry = RegistryServer::start(RegistryAccess::Everybody);
     let pusher = registry.pusher();
     pusher.push("team/app", "1.0", "first");
-    let fresh = Fresh::new(Kind::Sqlite);
-    let mut observed = Observed::start(&eager(vec![registry.repository("team/app")], &fresh.url)).await;
+    let fresh = FreshDatabase::new(DatabaseKind::Sqlite);
+    let mut observed = Observed::start(&eager(vec![registry.repository("team/app")], &fresh)).await;
     observed.knows_what_was_there().await;
     let config = pusher.push_blob("team/app", b"{}", "application/vnd.cncf.helm.config.v1+json");
     let media_type = crate::images::OCI_MANIFEST;
@@ -193,10 +190,10 @@ async fn what_is_no_image_is_told_and_not_analysed() {
 async fn two_accounts_and_two_tags_are_watched_apart() {
     let registry = RegistryServer::start(RegistryAccess::Everybody);
     registry.pusher().push("team/app", "1", "first");
-    let fresh = Fresh::new(Kind::Sqlite);
+    let fresh = FreshDatabase::new(DatabaseKind::Sqlite);
     let name = registry.repository("team/app");
     let names = vec![name.clone(), format!("{name}:1"), format!("{name}:2")];
-    let mut observed = Observed::start(&eager(names, &fresh.url)).await;
+    let mut observed = Observed::start(&eager(names, &fresh)).await;
     let mut seen = Vec::new();
     for _ in 0..2 {
         let (event_type, resource, _) = observed.next_news().await;

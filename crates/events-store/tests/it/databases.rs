@@ -1,57 +1,11 @@
-//! A fresh, migrated database of either kind.
+//! The table in a fresh database.
 
-use std::sync::OnceLock;
-
-use database::{Database, DatabaseUrl};
+use database::Database;
 use events_store::{EventsTable, Migrator};
-use fixtures::PostgresServer;
-use tempfile::TempDir;
+use fixtures::FreshDatabase;
 
-#[derive(Debug, Clone, Copy)]
-pub enum Kind {
-    Sqlite,
-    Postgres,
+pub async fn table_in(fresh: &FreshDatabase) -> EventsTable {
+    let database = Database::open(&fresh.url.parse().unwrap()).unwrap();
+    database.migrate::<Migrator>().await.unwrap();
+    EventsTable::new(database)
 }
-
-/// A database that goes away with it.
-pub struct Fresh {
-    pub url: DatabaseUrl,
-    _directory: TempDir,
-}
-
-impl Fresh {
-    pub fn new(kind: Kind) -> Self {
-        static POSTGRES: OnceLock<PostgresServer> = OnceLock::new();
-        let directory = tempfile::tempdir().unwrap();
-        let url = match kind {
-            Kind::Sqlite => DatabaseUrl::sqlite(directory.path().join("events.db")),
-            Kind::Postgres => POSTGRES.get_or_init(PostgresServer::start).create_database().parse().unwrap(),
-        };
-        Self { url, _directory: directory }
-    }
-
-    pub async fn table(&self) -> EventsTable {
-        let database = Database::open(&self.url).unwrap();
-        database.migrate::<Migrator>().await.unwrap();
-        EventsTable::new(database)
-    }
-}
-
-/// Runs an async test once for each kind of database.
-macro_rules! on_both {
-    ($($name:ident),+ $(,)?) => {
-        mod on_sqlite {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                super::$name(crate::databases::Kind::Sqlite).await;
-            })+
-        }
-        mod on_postgres {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                super::$name(crate::databases::Kind::Postgres).await;
-            })+
-        }
-    };
-}
-pub(crate) use on_both;

@@ -2,25 +2,24 @@
 
 use database::{Database, DatabaseError};
 use events_store::Migrator;
+use fixtures::{DatabaseKind, FreshDatabase};
 use sea_orm::ConnectionTrait;
 
-use crate::databases::{Fresh, Kind, on_both};
+fixtures::on_both_databases!(replicas_that_start_together_migrate_once, a_schema_of_a_newer_release_is_refused);
 
-on_both!(replicas_that_start_together_migrate_once, a_schema_of_a_newer_release_is_refused);
-
-async fn replicas_that_start_together_migrate_once(kind: Kind) {
-    let fresh = Fresh::new(kind);
-    let migrate = async || Database::open(&fresh.url).unwrap().migrate::<Migrator>().await;
+async fn replicas_that_start_together_migrate_once(kind: DatabaseKind) {
+    let fresh = FreshDatabase::new(kind);
+    let migrate = async || Database::open(&fresh.url.parse().unwrap()).unwrap().migrate::<Migrator>().await;
     let (one, two, three) = tokio::join!(migrate(), migrate(), migrate());
     for result in [one, two, three] {
         result.unwrap();
     }
-    assert!(Database::open(&fresh.url).unwrap().is_migrated::<Migrator>().await.unwrap());
+    assert!(Database::open(&fresh.url.parse().unwrap()).unwrap().is_migrated::<Migrator>().await.unwrap());
 }
 
-async fn a_schema_of_a_newer_release_is_refused(kind: Kind) {
-    let fresh = Fresh::new(kind);
-    let database = Database::open(&fresh.url).unwrap();
+async fn a_schema_of_a_newer_release_is_refused(kind: DatabaseKind) {
+    let fresh = FreshDatabase::new(kind);
+    let database = Database::open(&fresh.url.parse().unwrap()).unwrap();
     assert!(!database.is_migrated::<Migrator>().await.unwrap());
     database.migrate::<Migrator>().await.unwrap();
     let later = "INSERT INTO events_store_migrations (version, applied_at) VALUES ('m9999_from_the_future', 0)";

@@ -1,14 +1,15 @@
 //! Every filter on the table against the filter of the vocabulary, over random histories.
 
 use event::{Event, Filter, FilterDraft, Level, TypePattern, Violations};
+use fixtures::{DatabaseKind, FreshDatabase};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestRunner};
 
-use crate::databases::{Fresh, Kind, on_both};
+use crate::databases::table_in;
 use crate::table::event;
 
-on_both!(a_filter_selects_what_the_vocabulary_says);
+fixtures::on_both_databases!(a_filter_selects_what_the_vocabulary_says);
 
 const TYPES: [&str; 6] =
     ["list_tags_fail", "system.repository.list_tags_fail", "feed_sync_start", "My.Type", "my_type", "myXtype"];
@@ -66,12 +67,12 @@ fn filter() -> impl Strategy<Value = Filter> {
         })
 }
 
-async fn a_filter_selects_what_the_vocabulary_says(kind: Kind) {
+async fn a_filter_selects_what_the_vocabulary_says(kind: DatabaseKind) {
     let (histories, filters) = (8, 40);
     let mut runner = TestRunner::new(Config::default());
     for _ in 0..histories {
-        let fresh = Fresh::new(kind);
-        let table = fresh.table().await;
+        let fresh = FreshDatabase::new(kind);
+        let table = table_in(&fresh).await;
         let history = history().new_tree(&mut runner).unwrap().current();
         table.append(&history, "2018-07-01".parse().unwrap()).await.unwrap();
         for _ in 0..filters {

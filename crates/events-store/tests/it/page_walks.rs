@@ -4,10 +4,14 @@ use std::time::Duration;
 
 use event::{EventId, Filter, Timestamp};
 use events_store::{Cursor, Start, Walker};
+use fixtures::{DatabaseKind, FreshDatabase};
 
-use crate::databases::{Fresh, Kind, on_both};
+use crate::databases::table_in;
 
-on_both!(a_walk_is_found_by_any_replica_for_its_time, a_client_that_begins_again_and_again_has_one_place);
+fixtures::on_both_databases!(
+    a_walk_is_found_by_any_replica_for_its_time,
+    a_client_that_begins_again_and_again_has_one_place
+);
 
 fn at(minute: u64) -> Timestamp {
     let now: Timestamp = "2018-07-01T12:00:00Z".parse().unwrap();
@@ -22,9 +26,9 @@ fn walker(client: &str) -> Walker {
     Walker::new("admin", &Filter::all_of("admin".parse().unwrap()), 100, "a program", client)
 }
 
-async fn a_walk_is_found_by_any_replica_for_its_time(kind: Kind) {
-    let fresh = Fresh::new(kind);
-    let (one, other) = (fresh.table().await.page_walks(), fresh.table().await.page_walks());
+async fn a_walk_is_found_by_any_replica_for_its_time(kind: DatabaseKind) {
+    let fresh = FreshDatabase::new(kind);
+    let (one, other) = (table_in(&fresh).await.page_walks(), table_in(&fresh).await.page_walks());
     let (mine, start) = (walker("192.0.2.1"), Start::new(7, None));
     assert_eq!(one.find(mine, 2, at(0)).await.unwrap(), None);
     one.note(mine, 1, &start, Some(cursor(1)), at(0)).await.unwrap();
@@ -42,9 +46,9 @@ async fn a_walk_is_found_by_any_replica_for_its_time(kind: Kind) {
     assert_eq!(one.forget(at(29)).await.unwrap(), 1);
 }
 
-async fn a_client_that_begins_again_and_again_has_one_place(kind: Kind) {
-    let fresh = Fresh::new(kind);
-    let walks = fresh.table().await.page_walks();
+async fn a_client_that_begins_again_and_again_has_one_place(kind: DatabaseKind) {
+    let fresh = FreshDatabase::new(kind);
+    let walks = table_in(&fresh).await.page_walks();
     let (mine, others) = (walker("192.0.2.1"), walker("192.0.2.2"));
     for position in 1..5 {
         walks.note(mine, 1, &Start::new(position, None), Some(cursor(1)), at(0)).await.unwrap();

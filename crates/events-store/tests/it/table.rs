@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use event::{Details, Event, EventDraft, EventId, Filter, Level, Source, Timestamp, Violations};
 use events_store::{Cursor, EventsTable};
+use fixtures::{DatabaseKind, FreshDatabase};
 
-use crate::databases::{Fresh, Kind, on_both};
+use crate::databases::table_in;
 
-on_both!(
+fixtures::on_both_databases!(
     what_was_appended_is_read_back_to_the_letter,
     a_repeated_batch_adds_nothing,
     concurrent_replicas_store_each_event_once,
@@ -53,9 +54,9 @@ async fn walk(table: &EventsTable, filter: &Filter, page_size: u64) -> Vec<Event
     }
 }
 
-async fn what_was_appended_is_read_back_to_the_letter(kind: Kind) {
-    let fresh = Fresh::new(kind);
-    let table = fresh.table().await;
+async fn what_was_appended_is_read_back_to_the_letter(kind: DatabaseKind) {
+    let fresh = FreshDatabase::new(kind);
+    let table = table_in(&fresh).await;
     let details = r#"{"z":18446744073709551615,"a":1e400,"nul":"\u0000","é":"\ud83d\ude00","d":0.10,"d":null}"#;
     let mut sent = event("admin", 0, 1);
     sent.details = Details::parse(details).unwrap();
@@ -67,9 +68,9 @@ async fn what_was_appended_is_read_back_to_the_letter(kind: Kind) {
     assert_eq!(table.get(&"other".parse().unwrap(), sent.id).await.unwrap(), None);
 }
 
-async fn what_was_stored_is_known_also_when_it_was_deleted(kind: Kind) {
-    let fresh = Fresh::new(kind);
-    let table = fresh.table().await;
+async fn what_was_stored_is_known_also_when_it_was_deleted(kind: DatabaseKind) {
+    let fresh = FreshDatabase::new(kind);
+    let table = table_in(&fresh).await;
     let (kept, gone, never) = (event("admin", 0, 1), event("admin", 1, 2), event("admin", 2, 3));
     table.append(&[kept.clone(), gone.clone()], now()).await.unwrap();
     assert!(table.delete(&"admin".parse().unwrap(), gone.id, now()).await.unwrap());
@@ -78,9 +79,9 @@ async fn what_was_stored_is_known_also_when_it_was_deleted(kind: Kind) {
     assert_eq!(table.known(&[]).await.unwrap(), []);
 }
 
-async fn a_repeated_batch_adds_nothing(kind: Kind) {
-    let fresh = Fresh::new(kind);
-    let table = fresh.table().await;
+async fn a_repeated_batch_adds_nothing(kind: DatabaseKind) {
+    let fresh = FreshDatabase::new(kind);
+    let table = table_in(&fresh).await;
     let batch: Vec<Event> = (0..1200).map(|number| event("admin", 0, number)).collect();
     assert_eq!(table.append(&batch, now()).await.unwrap(), 1200);
     assert_eq!(table.append(&batch, now()).await.unwrap(), 0);
@@ -90,9 +91,9 @@ async fn a_repeated_batch_adds_nothing(kind: Kind) {
     assert_eq!(walk(&table, &everything(), 1000).await.len(), 1201);
 }
 
-async fn concurrent_replicas_store_each_event_once(kind: Kind) {
-    let fresh = Fresh::new(kind);
-    let (first, second) = (fresh.table().await, fresh.table().await);
+async fn concurrent_replicas_store_each_event_once(kind: DatabaseKind) {
+    let fresh = FreshDatabase::new(kind);
+    let (first, second) = (table_in(&fresh).await, table_in(&fresh).await);
     let events: Vec<Event> = (0..2000).map(|number| event("admin", 0, number)).collect();
     let reversed: Vec<Event> = events.iter().rev().cloned().collect();
     let append_all = async |table: &EventsTable, events: &[Event]| {
@@ -107,9 +108,9 @@ async fn concurrent_replicas_store_each_event_once(kind: Kind) {
     assert_eq!(walk(&first, &everything(), 777).await.len(), 2000);
 }
 
-async fn pages_show_every_event_once_while_new_ones_arrive(kind: Kind) {
-    let fresh = Fresh::new(kind);
-    let table = fresh.table().await;
+async fn pages_show_every_event_once_while_new_ones_arrive(kind: DatabaseKind) {
+    let fresh = FreshDatabase::new(kind);
+    let table = table_in(&fresh).await;
     // Ten equal timestamps at a time, so that pages end in the middle of them.
     let before: Vec<Event> =
         (0..250_u64).map(|number| event("admin", i64::try_from(number / 10).unwrap(), number)).collect();
@@ -128,9 +129,9 @@ async fn pages_show_every_event_once_while_new_ones_arrive(kind: Kind) {
     assert_eq!(seen, expected.iter().map(|event| event.id).collect::<Vec<_>>());
 }
 
-async fn deleted_events_do_not_come_back(kind: Kind) {
-    let fresh = Fresh::new(kind);
-    let table = fresh.table().await;
+async fn deleted_events_do_not_come_back(kind: DatabaseKind) {
+    let fresh = FreshDatabase::new(kind);
+    let table = table_in(&fresh).await;
     let events: Vec<Event> = (0..30).map(|number| event("admin", 0, number)).collect();
     table.append(&events, now()).await.unwrap();
     let account = "admin".parse().unwrap();
@@ -146,9 +147,9 @@ async fn deleted_events_do_not_come_back(kind: Kind) {
     assert_eq!(table.forget_deleted("2018-07-02".parse().unwrap()).await.unwrap(), 16);
 }
 
-async fn an_event_deleted_while_it_is_appended_does_not_come_back(kind: Kind) {
-    let fresh = Fresh::new(kind);
-    let (one, two) = (fresh.table().await, fresh.table().await);
+async fn an_event_deleted_while_it_is_appended_does_not_come_back(kind: DatabaseKind) {
+    let fresh = FreshDatabase::new(kind);
+    let (one, two) = (table_in(&fresh).await, table_in(&fresh).await);
     let account = "admin".parse().unwrap();
     for number in 0..40 {
         let event = event("admin", 0, number);
@@ -160,9 +161,9 @@ async fn an_event_deleted_while_it_is_appended_does_not_come_back(kind: Kind) {
     assert_eq!(walk(&one, &everything(), 100).await, []);
 }
 
-async fn a_purge_deletes_what_its_preview_pinned(kind: Kind) {
-    let fresh = Fresh::new(kind);
-    let table = fresh.table().await;
+async fn a_purge_deletes_what_its_preview_pinned(kind: DatabaseKind) {
+    let fresh = FreshDatabase::new(kind);
+    let table = table_in(&fresh).await;
     let before: Vec<Event> = (0..25).map(|number| event("admin", 0, number)).collect();
     let others: Vec<Event> = (0..5).map(|number| event("other", 0, number)).collect();
     table.append(&[before.clone(), others].concat(), now()).await.unwrap();
@@ -189,9 +190,9 @@ async fn a_purge_deletes_what_its_preview_pinned(kind: Kind) {
     assert_eq!(walk(&table, &Filter::all_of("other".parse().unwrap()), 100).await.len(), 5);
 }
 
-async fn expiry_deletes_only_what_is_too_old(kind: Kind) {
-    let fresh = Fresh::new(kind);
-    let table = fresh.table().await;
+async fn expiry_deletes_only_what_is_too_old(kind: DatabaseKind) {
+    let fresh = FreshDatabase::new(kind);
+    let table = table_in(&fresh).await;
     let events: Vec<Event> = (0..20).map(|number| event("admin", number, 0)).collect();
     table.append(&events, now()).await.unwrap();
     let boundary = events[10].occurred_at;
@@ -202,9 +203,9 @@ async fn expiry_deletes_only_what_is_too_old(kind: Kind) {
 }
 
 /// Whoever has read up to a position never finds a new event below it later.
-async fn positions_become_visible_in_order(kind: Kind) {
-    let fresh = Fresh::new(kind);
-    let (one, two, reader) = (fresh.table().await, fresh.table().await, fresh.table().await);
+async fn positions_become_visible_in_order(kind: DatabaseKind) {
+    let fresh = FreshDatabase::new(kind);
+    let (one, two, reader) = (table_in(&fresh).await, table_in(&fresh).await, table_in(&fresh).await);
     let write = async |table: &EventsTable, minute| {
         for number in 0..60 {
             let batch: Vec<Event> = (0..10).map(|_| event("admin", minute, number)).collect();

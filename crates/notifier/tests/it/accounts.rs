@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use fixtures::DatabaseKind;
 use proto::notifier::v1;
 use tonic::Code;
 
-use crate::databases::{Kind, on_both};
 use crate::house::{House, Switchable, as_user, event, eventually};
 
-on_both!(
+fixtures::on_both_databases!(
     an_account_has_endpoints_of_its_own,
     secrets_are_never_answered_and_a_new_one_signs_beside_the_old_for_a_day,
     what_cannot_be_an_endpoint_is_refused_by_field,
@@ -32,7 +32,7 @@ async fn names(house: &House, user: &str) -> Vec<(String, String)> {
     shown.map(|endpoint| (endpoint.name, endpoint.url.rsplit('/').next().unwrap().to_owned())).collect()
 }
 
-async fn an_account_has_endpoints_of_its_own(kind: Kind) {
+async fn an_account_has_endpoints_of_its_own(kind: DatabaseKind) {
     let (everybody, of_alice) = (Switchable::new(200), Switchable::new(200));
     let house = House::start(kind, &everybody.settings("").replace("/'", "/secret-path'")).await;
     let refused = create(&house, "bob", endpoint("hook", &of_alice)).await.unwrap_err();
@@ -69,7 +69,7 @@ async fn an_account_has_endpoints_of_its_own(kind: Kind) {
     house.client().create_endpoint(as_user("admin", request)).await.unwrap();
 }
 
-async fn secrets_are_never_answered_and_a_new_one_signs_beside_the_old_for_a_day(kind: Kind) {
+async fn secrets_are_never_answered_and_a_new_one_signs_beside_the_old_for_a_day(kind: DatabaseKind) {
     let receiver = Switchable::new(200);
     let house = House::start(kind, "endpoints: []").await;
     let secret = |letter: char| format!("whsec_{}", letter.to_string().repeat(32));
@@ -112,7 +112,7 @@ async fn secrets_are_never_answered_and_a_new_one_signs_beside_the_old_for_a_day
     assert_eq!(signatures(3).await, 1);
 }
 
-async fn what_cannot_be_an_endpoint_is_refused_by_field(kind: Kind) {
+async fn what_cannot_be_an_endpoint_is_refused_by_field(kind: DatabaseKind) {
     let receiver = Switchable::new(200);
     let house = House::start(kind, "endpoints: []").await;
     let check = async |change: fn(&mut v1::Endpoint), expected: &str| {
@@ -134,7 +134,7 @@ async fn what_cannot_be_an_endpoint_is_refused_by_field(kind: Kind) {
     check(too_many, "endpoint.limits.concurrency_max: 1000, expected 1 to 100").await;
 }
 
-async fn an_endpoint_is_changed_and_removed(kind: Kind) {
+async fn an_endpoint_is_changed_and_removed(kind: DatabaseKind) {
     let receiver = Switchable::new(503);
     let house = House::start(kind, "endpoints: []").await;
     create(&house, "alice", endpoint("hook", &receiver)).await.unwrap();

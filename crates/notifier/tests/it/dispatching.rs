@@ -2,19 +2,19 @@
 
 use std::time::Duration;
 
+use fixtures::DatabaseKind;
 use proto::notifier::v1;
 
-use crate::databases::{Kind, on_both};
 use crate::house::{House, Switchable, event, event_id, events, eventually, ids};
 
-on_both!(
+fixtures::on_both_databases!(
     an_event_is_sent_once_to_each_endpoint_that_wants_it,
     a_delivery_waits_for_the_store_but_not_for_long,
     why_it_was_sent_or_not_is_answered,
     what_is_old_is_forgotten,
 );
 
-async fn an_event_is_sent_once_to_each_endpoint_that_wants_it(kind: Kind) {
+async fn an_event_is_sent_once_to_each_endpoint_that_wants_it(kind: DatabaseKind) {
     let (all, errors) = (Switchable::new(200), Switchable::new(204));
     let settings = format!(
         "endpoints: [{{name: all, url: '{}/', format: event}}, \
@@ -39,7 +39,7 @@ async fn an_event_is_sent_once_to_each_endpoint_that_wants_it(kind: Kind) {
     assert!(errors.received().is_empty());
 }
 
-async fn a_delivery_waits_for_the_store_but_not_for_long(kind: Kind) {
+async fn a_delivery_waits_for_the_store_but_not_for_long(kind: DatabaseKind) {
     let receiver = Switchable::new(200);
     let house = House::start(kind, &receiver.settings("")).await;
     let [before, after, never] = [0, 1, 2].map(|number| event("admin", number));
@@ -62,7 +62,7 @@ async fn a_delivery_waits_for_the_store_but_not_for_long(kind: Kind) {
     assert_eq!(created_at, expected, "the store's clock where it is known");
 }
 
-async fn why_it_was_sent_or_not_is_answered(kind: Kind) {
+async fn why_it_was_sent_or_not_is_answered(kind: DatabaseKind) {
     let receiver = Switchable::new(503);
     let house = House::start(kind, &receiver.settings("filter: {service: catalog}")).await;
     let sent = event("admin", 0);
@@ -92,7 +92,7 @@ async fn why_it_was_sent_or_not_is_answered(kind: Kind) {
     assert_eq!(refused[0].found, "analyzer");
 }
 
-async fn what_is_old_is_forgotten(kind: Kind) {
+async fn what_is_old_is_forgotten(kind: DatabaseKind) {
     let receiver = Switchable::new(200);
     let settings = format!("{}, keep_deliveries: 1d", receiver.settings(""));
     let mut house = House::start(kind, &settings).await;

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use fixtures::DatabaseKind;
 use proto::notifier::v1;
 
-use crate::databases::{Kind, on_both};
 use crate::house::{House, Switchable, as_user, events, eventually, ids};
 
-on_both!(
+fixtures::on_both_databases!(
     an_endpoint_down_for_an_hour_gets_everything_in_order_after_its_probe,
     what_expires_is_in_the_dead_letter_and_is_sent_again_by_a_filter,
     two_failing_endpoints_do_not_report_about_each_other_for_ever,
@@ -21,7 +21,7 @@ fn told(types: &[&str]) -> Vec<(String, String)> {
     types.iter().map(|event_type| ((*event_type).to_owned(), "ops".to_owned())).collect()
 }
 
-async fn an_endpoint_down_for_an_hour_gets_everything_in_order_after_its_probe(kind: Kind) {
+async fn an_endpoint_down_for_an_hour_gets_everything_in_order_after_its_probe(kind: DatabaseKind) {
     let receiver = Switchable::new(0);
     let house = House::start(kind, &receiver.settings("")).await;
     let events = events(60);
@@ -51,7 +51,7 @@ async fn an_endpoint_down_for_an_hour_gets_everything_in_order_after_its_probe(k
     assert_eq!((status.condition(), status.waiting_count, status.dead_count), (v1::Condition::Ok, 0, 0));
 }
 
-async fn what_expires_is_in_the_dead_letter_and_is_sent_again_by_a_filter(kind: Kind) {
+async fn what_expires_is_in_the_dead_letter_and_is_sent_again_by_a_filter(kind: DatabaseKind) {
     let receiver = Switchable::new(0);
     let house = House::start(kind, &receiver.settings("retry: {span: 1h}")).await;
     let events = events(10);
@@ -100,7 +100,7 @@ async fn redeliver(house: &House, filter: v1::DeliveryFilter) -> i64 {
 }
 
 /// Both get every event, so each is told of the other's troubles, and takes none of it.
-async fn two_failing_endpoints_do_not_report_about_each_other_for_ever(kind: Kind) {
+async fn two_failing_endpoints_do_not_report_about_each_other_for_ever(kind: DatabaseKind) {
     let (one, other) = (Switchable::new(503), Switchable::new(503));
     let settings = format!(
         "endpoints: [{{name: one, url: '{}/', format: event}}, {{name: other, url: '{}/', format: event}}]",
@@ -143,7 +143,7 @@ async fn two_failing_endpoints_do_not_report_about_each_other_for_ever(kind: Kin
     assert_eq!(house.told().len(), 6, "and both came back: {:?}", house.told());
 }
 
-async fn one_that_is_gone_is_stopped_until_a_test_is_taken(kind: Kind) {
+async fn one_that_is_gone_is_stopped_until_a_test_is_taken(kind: DatabaseKind) {
     let receiver = Switchable::new(410);
     let house = House::start(kind, &receiver.settings("")).await;
     house.store(&events(1)).await;
@@ -161,7 +161,7 @@ async fn one_that_is_gone_is_stopped_until_a_test_is_taken(kind: Kind) {
     assert_eq!(house.told(), told(&["webhook_stopped", "webhook_recovered"]));
 }
 
-async fn one_event_that_is_refused_holds_up_no_other(kind: Kind) {
+async fn one_event_that_is_refused_holds_up_no_other(kind: DatabaseKind) {
     use fixtures::{Reaction, Receiver};
     let poison = events(1).remove(0);
     let id = poison.id.to_string();

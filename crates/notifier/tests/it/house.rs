@@ -11,7 +11,7 @@ use bus::{EventPublisher, Notes, STORED, StoredNote};
 use database::Database;
 use emitter::Emitter;
 use event::{Event, EventDraft, Level, ManualClock, Source, Timestamp, Violations};
-use fixtures::{Reaction, Received, Receiver};
+use fixtures::{DatabaseKind, FreshDatabase, Reaction, Received, Receiver};
 use notifier::{Config, Ground, Metrics, Notification, Notifier};
 use prometheus_client::registry::Registry;
 use proto::notifier::v1;
@@ -24,7 +24,6 @@ use tonic::Request;
 use tonic::transport::Channel;
 
 use crate::bus::{MemoryBus, Shared};
-use crate::databases::{Fresh, Kind};
 
 /// Longer than anything takes that works, on a machine that does other things too.
 const DEADLINE: Duration = Duration::from_mins(1);
@@ -34,7 +33,7 @@ pub const START: &str = "2026-11-22T00:00:00Z";
 pub struct House {
     pub bus: Arc<MemoryBus>,
     pub clock: Arc<ManualClock>,
-    pub fresh: Fresh,
+    pub fresh: FreshDatabase,
     replicas: Vec<Replica>,
 }
 
@@ -46,9 +45,9 @@ pub struct Replica {
 
 impl House {
     /// With `settings` of `services.notifier`, in YAML's flow form: `endpoints: [...]`.
-    pub async fn start(kind: Kind, settings: &str) -> Self {
+    pub async fn start(kind: DatabaseKind, settings: &str) -> Self {
         let clock = Arc::new(ManualClock::at(START.parse().unwrap()));
-        let mut house = Self { bus: MemoryBus::new(), clock, fresh: Fresh::new(kind), replicas: Vec::new() };
+        let mut house = Self { bus: MemoryBus::new(), clock, fresh: FreshDatabase::new(kind), replicas: Vec::new() };
         house.add_replica(settings).await;
         house
     }
@@ -60,7 +59,7 @@ impl House {
         let source = Source { service: Some("notifier".to_owned()), ..Source::default() };
         let emitter = Emitter::new(EventPublisher::new(bus.clone()), self.clock.clone(), source.clone());
         let ground = Ground {
-            database: Database::open(&self.fresh.url).unwrap(),
+            database: Database::open(&self.fresh.url.parse().unwrap()).unwrap(),
             bus: Arc::new(Shared(bus.clone())),
             notes: bus.clone(),
             emitter,

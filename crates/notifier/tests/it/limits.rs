@@ -4,20 +4,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use fixtures::{Reaction, Receiver};
+use fixtures::{DatabaseKind, Reaction, Receiver};
 use proto::notifier::v1;
 
-use crate::databases::{Kind, on_both};
 use crate::house::{House, Switchable, event, events, eventually};
 
-on_both!(
+fixtures::on_both_databases!(
     a_receiver_that_asks_for_time_gets_it,
     more_than_the_backlog_is_given_up_at_once_and_said,
     an_endpoint_that_hangs_delays_no_other,
     no_more_requests_are_under_way_than_allowed,
 );
 
-async fn a_receiver_that_asks_for_time_gets_it(kind: Kind) {
+async fn a_receiver_that_asks_for_time_gets_it(kind: DatabaseKind) {
     let asked = Arc::new(AtomicUsize::new(0));
     let receiver = Receiver::start({
         let asked = Arc::clone(&asked);
@@ -38,7 +37,7 @@ async fn a_receiver_that_asks_for_time_gets_it(kind: Kind) {
     eventually(async || house.states().await == [v1::DeliveryState::Delivered; 4]).await;
 }
 
-async fn more_than_the_backlog_is_given_up_at_once_and_said(kind: Kind) {
+async fn more_than_the_backlog_is_given_up_at_once_and_said(kind: DatabaseKind) {
     let receiver = Switchable::new(503);
     let house = House::start(kind, &receiver.settings("backlog_max: 5")).await;
     house.store(&events(8)).await;
@@ -55,7 +54,7 @@ async fn more_than_the_backlog_is_given_up_at_once_and_said(kind: Kind) {
     .await;
 }
 
-async fn an_endpoint_that_hangs_delays_no_other(kind: Kind) {
+async fn an_endpoint_that_hangs_delays_no_other(kind: DatabaseKind) {
     let (hanging, other) = (Receiver::start(|_| Reaction::hang()), Switchable::new(200));
     let settings = format!(
         "endpoints: [{{name: hanging, url: '{}/'}}, {{name: other, url: '{}/', format: event}}]",
@@ -70,7 +69,7 @@ async fn an_endpoint_that_hangs_delays_no_other(kind: Kind) {
     assert_eq!(hanging.requests().len(), 4, "its own requests under way, and no more");
 }
 
-async fn no_more_requests_are_under_way_than_allowed(kind: Kind) {
+async fn no_more_requests_are_under_way_than_allowed(kind: DatabaseKind) {
     let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let receiver = Receiver::start({
         let (now, most) = (Arc::clone(&now), Arc::clone(&most));

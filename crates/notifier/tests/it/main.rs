@@ -4,7 +4,6 @@
 #![allow(clippy::unwrap_used, reason = "a test's panic is its report")]
 
 mod bus;
-mod databases;
 mod house;
 
 mod accounts;

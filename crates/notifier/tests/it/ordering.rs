@@ -4,15 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use fixtures::{Reaction, Receiver};
+use fixtures::{DatabaseKind, Reaction, Receiver};
 use proto::notifier::v1;
 
-use crate::databases::{Kind, on_both};
 use crate::house::{House, event_about, event_id, eventually, ids};
 
-on_both!(a_later_notification_about_a_resource_waits_for_the_earlier_one);
+fixtures::on_both_databases!(a_later_notification_about_a_resource_waits_for_the_earlier_one);
 
-async fn a_later_notification_about_a_resource_waits_for_the_earlier_one(kind: Kind) {
+async fn a_later_notification_about_a_resource_waits_for_the_earlier_one(kind: DatabaseKind) {
     let first = event_about("admin", "a");
     let events = [first.clone(), event_about("admin", "a"), event_about("admin", "b"), event_about("admin", "a")];
     let refuses = Arc::new(AtomicBool::new(true));

@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
+use fixtures::DatabaseKind;
 use proto::notifier::v1;
 
-use crate::databases::{Kind, on_both};
 use crate::house::{House, Switchable, events, eventually, ids};
 
-on_both!(replicas_share_the_work_without_sending_twice, what_a_killed_replica_had_in_hand_is_sent_by_another);
+fixtures::on_both_databases!(
+    replicas_share_the_work_without_sending_twice,
+    what_a_killed_replica_had_in_hand_is_sent_by_another
+);
 
-async fn replicas_share_the_work_without_sending_twice(kind: Kind) {
+async fn replicas_share_the_work_without_sending_twice(kind: DatabaseKind) {
     let receiver = Switchable::new(200);
     let settings = receiver.settings("concurrency_max: 2");
     let mut house = House::start(kind, &settings).await;
@@ -25,7 +28,7 @@ async fn replicas_share_the_work_without_sending_twice(kind: Kind) {
     assert_eq!(arrived, expected);
 }
 
-async fn what_a_killed_replica_had_in_hand_is_sent_by_another(kind: Kind) {
+async fn what_a_killed_replica_had_in_hand_is_sent_by_another(kind: DatabaseKind) {
     use fixtures::{Reaction, Receiver};
     let hanging = Receiver::start(|_| Reaction::hang());
     let settings = format!("endpoints: [{{name: ops, url: '{}/', format: event}}]", hanging.url());

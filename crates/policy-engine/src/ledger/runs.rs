@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use cause::{Cause, CauseCode};
 use event::Timestamp;
-use outbound::later;
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, Set};
 use uuid::Uuid;
@@ -49,7 +48,7 @@ impl Ledger {
             id: Set(run),
             host: Set(self.host.clone()),
             started_at: Set(now.as_micros()),
-            expires_at: Set(later(now, RUN_EXPIRES_AFTER).as_micros()),
+            expires_at: Set(now.plus(RUN_EXPIRES_AFTER).as_micros()),
         };
         runs::Entity::insert(row).exec_without_returning(&transaction).await?;
         let mut taken = Taken { feeds: Vec::new(), busy: Vec::new() };
@@ -177,7 +176,7 @@ impl Ledger {
         transaction: &DatabaseTransaction,
     ) -> Result<(), LedgerError> {
         let held = runs::Entity::update_many()
-            .col_expr(runs::Column::ExpiresAt, Expr::value(later(now, RUN_EXPIRES_AFTER).as_micros()))
+            .col_expr(runs::Column::ExpiresAt, Expr::value(now.plus(RUN_EXPIRES_AFTER).as_micros()))
             .filter(runs::Column::Id.eq(run))
             .exec(transaction)
             .await?;

@@ -136,7 +136,7 @@ impl Syncer {
             synced_at: Some(now),
             was_told: true,
         };
-        let next_at = outbound::later(now, self.config.feed_sync);
+        let next_at = now.plus(self.config.feed_sync);
         let change = GroupChange { result, next_at, failing: None, state: Some(synced.state) };
         Conclusion { change, reports: vec![report], end }
     }

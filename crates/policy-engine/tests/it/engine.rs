@@ -13,6 +13,7 @@ use bus::EventPublisher;
 use database::{Database, DatabaseUrl};
 use emitter::Emitter;
 use event::{Clock, Event, ManualClock, Source, SystemClock};
+use fixtures::{DEADLINE, eventually};
 use policy_engine::{Config, Ground, Metrics, PolicyEngine};
 use prometheus_client::registry::Registry;
 use proto::policy_engine::v1::feed_service_client::FeedServiceClient;
@@ -26,7 +27,6 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 use tonic::{Request, Status};
 
-use crate::eventually::{DEADLINE, eventually};
 use crate::recording_bus::RecordingBus;
 
 /// The time at which every test begins.

@@ -6,10 +6,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use event::Event;
+use fixtures::{Authority, Identity};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::certificates::{Authority, Identity};
 use crate::documents::{gzip, large_secdb, osv_record, secdb, tracker};
 use crate::engine::{Engine, Settings, details};
 use crate::feed_server::{FeedServer, Reaction, answer, ok};
@@ -63,7 +63,7 @@ impl Fault {
 
     /// Of a secure connection.
     async fn tls(name: &'static str, identity: Identity, ca_file: Option<&Path>) -> Self {
-        let server = FeedServer::tls(identity.config, |_| ok(secdb(&[("a", "CVE-1")]))).await;
+        let server = FeedServer::tls(&identity, |_| ok(secdb(&[("a", "CVE-1")]))).await;
         let ca_file = ca_file.map_or(String::new(), |file| format!(", ca_file: '{}'", file.display()));
         let entry = format!("kind: alpine_secdb, url: '{}', groups: [v3.20/main]{ca_file}", server.https_url());
         Self::new(name, "tls", entry, Some(server))
@@ -101,8 +101,8 @@ async fn connections() -> Vec<Fault> {
 async fn secure_connections(authority: &Authority) -> Vec<Fault> {
     let trusted = Some(authority.file.path());
     let plain = FeedServer::plain(|_| Reaction::Send("garbage garbage".into())).await;
-    let tls_at_plain = FeedServer::tls(authority.issue("127.0.0.1").config, |_| ok("")).await;
-    let to_plain = FeedServer::tls(authority.issue("127.0.0.1").config, |_| {
+    let tls_at_plain = FeedServer::tls(&authority.issue("127.0.0.1"), |_| ok("")).await;
+    let to_plain = FeedServer::tls(&authority.issue("127.0.0.1"), |_| {
         answer("302 Found", &["Location: http://127.0.0.1:9/v3.20/main.json"], "")
     })
     .await;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rustls::ServerConfig;
+use fixtures::Identity;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
@@ -45,8 +45,8 @@ impl FeedServer {
         Self::start(None, behaviour).await
     }
 
-    pub async fn tls(config: Arc<ServerConfig>, behaviour: impl Fn(&str) -> Reaction + Send + Sync + 'static) -> Self {
-        Self::start(Some(TlsAcceptor::from(config)), behaviour).await
+    pub async fn tls(identity: &Identity, behaviour: impl Fn(&str) -> Reaction + Send + Sync + 'static) -> Self {
+        Self::start(Some(TlsAcceptor::from(identity.server_config())), behaviour).await
     }
 
     async fn start(tls: Option<TlsAcceptor>, behaviour: impl Fn(&str) -> Reaction + Send + Sync + 'static) -> Self {

@@ -3,15 +3,14 @@
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use fixtures::{DatabaseKind, FreshDatabase, eventually_within};
 use serde_json::json;
 
-use crate::databases::{Fresh, Kind, on_both};
 use crate::documents::{large_osv, large_secdb, large_tracker};
 use crate::engine::{Engine, Settings};
-use crate::eventually::eventually_within;
 use crate::feed_server::{Chunks, FeedServer, Reaction};
 
-on_both!(documents_of_the_real_size_are_synced);
+fixtures::on_both_databases!(documents_of_the_real_size_are_synced);
 
 const RECORDS: u64 = 65_000;
 /// A large sync takes seconds on an idle machine.
@@ -33,13 +32,14 @@ const FEEDS: [(&str, Document); 3] = [
     ("kind: debian_tracker", large_tracker),
 ];
 
-async fn documents_of_the_real_size_are_synced(kind: Kind) {
-    let fresh = Fresh::new(kind);
+async fn documents_of_the_real_size_are_synced(kind: DatabaseKind) {
+    let fresh = FreshDatabase::new(kind);
     for (index, (entry, records)) in FEEDS.into_iter().enumerate() {
         let server = FeedServer::plain(move |_| Reaction::Stream(records(RECORDS))).await;
         let feeds = format!("[{{name: f{index}, {entry}, url: '{}/json'}}]", server.url());
         let begin = Instant::now();
-        let engine = Engine::start(&Settings { database: Some(fresh.url.clone()), ..Settings::new(feeds) }).await;
+        let engine =
+            Engine::start(&Settings { database: Some(fresh.url.parse().unwrap()), ..Settings::new(feeds) }).await;
         let ended = || engine.count("feed_sync_complete") + engine.count("feed_sync_fail") > 0;
         eventually_within(LARGE_DEADLINE, "the end of a large sync", ended).await;
         let result = engine.details("group_completed")["result"].take();

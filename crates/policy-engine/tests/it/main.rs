@@ -2,15 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on is a test that fails")]
 
-mod certificates;
-mod databases;
 mod documents;
 mod engine;
-mod eventually;
 mod faults;
 mod feed_server;
 mod large;
 mod news;
+mod osv;
 mod recording_bus;
 mod replicas;
 mod secrets;

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use fixtures::eventually;
 use serde_json::json;
 
 use crate::documents::secdb;
 use crate::engine::{Engine, Settings};
-use crate::eventually::eventually;
 use crate::feed_server::{FeedServer, Reaction, answer, ok};
 
 /// A server whose behaviour a test changes while it runs.

@@ -5,18 +5,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use fixtures::{DEADLINE, DatabaseKind, FreshDatabase, eventually};
 use proto::policy_engine::v1::{ListFeedsRequest, SyncFeedsRequest};
 use serde_json::json;
 use tokio::sync::Semaphore;
 use tonic::Code;
 
-use crate::databases::{Fresh, Kind, on_both};
 use crate::documents::{large_tracker, secdb};
 use crate::engine::{Engine, Settings, as_admin, details};
-use crate::eventually::{DEADLINE, eventually};
 use crate::feed_server::{FeedServer, Reaction, ok};
 
-on_both!(
+fixtures::on_both_databases!(
     one_syncs_and_the_other_says_so,
     what_a_dead_process_had_begun_is_told_to_have_failed,
     a_process_that_was_taken_for_dead_changes_nothing,
@@ -49,10 +48,10 @@ impl Gated {
         Self { server, gate }
     }
 
-    fn settings(&self, fresh: &Fresh) -> Settings {
+    fn settings(&self, fresh: &FreshDatabase) -> Settings {
         let feeds = format!("[{{name: f, kind: alpine_secdb, url: '{}', groups: [v3.20/main]}}]", self.server.url());
         Settings {
-            database: Some(fresh.url.clone()),
+            database: Some(fresh.url.parse().unwrap()),
             // Nobody gives up in the time of a test.
             change: |config| config.limits.silence_timeout = Duration::from_mins(10),
             ..Settings::new(feeds)
@@ -64,8 +63,8 @@ impl Gated {
     }
 }
 
-async fn one_syncs_and_the_other_says_so(kind: Kind) {
-    let fresh = Fresh::new(kind);
+async fn one_syncs_and_the_other_says_so(kind: DatabaseKind) {
+    let fresh = FreshDatabase::new(kind);
     let gated = Gated::new(0).await;
     let one = Engine::start(&Settings { host_id: "one", ..gated.settings(&fresh) }).await;
     gated.asked(1).await;
@@ -82,8 +81,8 @@ async fn one_syncs_and_the_other_says_so(kind: Kind) {
     assert!(group.progress.is_some(), "{group:?}");
 }
 
-async fn what_a_dead_process_had_begun_is_told_to_have_failed(kind: Kind) {
-    let fresh = Fresh::new(kind);
+async fn what_a_dead_process_had_begun_is_told_to_have_failed(kind: DatabaseKind) {
+    let fresh = FreshDatabase::new(kind);
     let gated = Gated::new(0).await;
     let settings = gated.settings(&fresh);
     let mut one = Engine::start(&settings).await;
@@ -105,8 +104,8 @@ async fn what_a_dead_process_had_begun_is_told_to_have_failed(kind: Kind) {
     assert_eq!(two.count("group_completed"), 1, "{told:?}");
 }
 
-async fn a_process_that_was_taken_for_dead_changes_nothing(kind: Kind) {
-    let fresh = Fresh::new(kind);
+async fn a_process_that_was_taken_for_dead_changes_nothing(kind: DatabaseKind) {
+    let fresh = FreshDatabase::new(kind);
     let gated = Gated::new(0).await;
     // The clock of the first stands still, as that of a process that is paused.
     let one = Engine::start(&Settings { host_id: "one", ..gated.settings(&fresh) }).await;
@@ -124,8 +123,8 @@ async fn a_process_that_was_taken_for_dead_changes_nothing(kind: Kind) {
     assert_eq!((one.count("group_completed"), one.count("group_failed")), (0, 0));
 }
 
-async fn an_event_is_told_once_although_the_process_dies_before_it_is(kind: Kind) {
-    let fresh = Fresh::new(kind);
+async fn an_event_is_told_once_although_the_process_dies_before_it_is(kind: DatabaseKind) {
+    let fresh = FreshDatabase::new(kind);
     let gated = Gated::new(1).await;
     let settings = gated.settings(&fresh);
     let mut one = Engine::start(&settings).await;
@@ -161,15 +160,15 @@ async fn an_event_is_told_once_although_the_process_dies_before_it_is(kind: Kind
 }
 
 /// Kills at many moments of a sync: after each, the group has all of the old records or all of the new ones.
-async fn a_sync_that_dies_anywhere_leaves_the_old_state_or_the_new_one(kind: Kind) {
+async fn a_sync_that_dies_anywhere_leaves_the_old_state_or_the_new_one(kind: DatabaseKind) {
     const OLD: u64 = 2200;
     const NEW: u64 = 3300;
-    let fresh = Fresh::new(kind);
+    let fresh = FreshDatabase::new(kind);
     let records = Arc::new(AtomicUsize::new(usize::try_from(OLD).unwrap()));
     let count = Arc::clone(&records);
     let server = FeedServer::plain(move |_| Reaction::Stream(large_tracker(count.load(Ordering::SeqCst) as u64))).await;
     let settings = Settings {
-        database: Some(fresh.url.clone()),
+        database: Some(fresh.url.parse().unwrap()),
         ..Settings::new(format!("[{{name: f, kind: debian_tracker, url: '{}/json'}}]", server.url()))
     };
     let mut engine = Engine::start(&settings).await;
@@ -227,8 +226,8 @@ async fn rows(engine: &Engine, condition: &str) -> u64 {
     u64::try_from(row.try_get::<i64>("", "count").unwrap()).unwrap()
 }
 
-async fn a_stop_in_the_middle_is_told(kind: Kind) {
-    let fresh = Fresh::new(kind);
+async fn a_stop_in_the_middle_is_told(kind: DatabaseKind) {
+    let fresh = FreshDatabase::new(kind);
     let gated = Gated::new(1).await;
     let settings = gated.settings(&fresh);
     let mut one = Engine::start(&settings).await;

@@ -5,13 +5,12 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use fixtures::PostgresServer;
+use fixtures::{PostgresServer, eventually};
 use proto::policy_engine::v1::SyncFeedsRequest;
 use serde_json::json;
 
 use crate::documents::{large_secdb, secdb};
 use crate::engine::{Engine, Settings};
-use crate::eventually::eventually;
 use crate::feed_server::{FeedServer, Reaction, ok};
 
 fn settings(server: &FeedServer) -> Settings {

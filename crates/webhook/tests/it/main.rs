@@ -2,7 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on is a test that fails")]
 
-mod certificates;
 mod example;
 mod formats;
 mod hostile_targets;
@@ -12,4 +11,5 @@ mod resolvers;
 mod second_opinions;
 mod sending;
 mod tls;
+mod tls_receiver;
 mod verifiers;

@@ -1,13 +1,14 @@
 //! Who is trusted, and who is shown what.
 
 use cause::CauseCode;
+use fixtures::Authority;
 use webhook::{CaCertificates, ClientIdentity, Outcome, SenderConfig};
 
-use crate::certificates::Authority;
 use crate::example::{config, send};
+use crate::tls_receiver::{receiver_by, receiver_for};
 
 fn trusting(authority: &Authority, url: &str) -> SenderConfig {
-    let ca_certificates = CaCertificates::parse(authority.certificate_pem.as_bytes()).unwrap();
+    let ca_certificates = CaCertificates::parse(authority.pem.as_bytes()).unwrap();
     SenderConfig { ca_certificates: Some(ca_certificates), ..config(url) }
 }
 
@@ -25,11 +26,11 @@ fn refused(outcome: &Outcome, summary: &str) {
 
 #[tokio::test]
 async fn certificates_are_verified_unless_it_is_said_otherwise() {
-    let authority = Authority::new();
-    let receiver = authority.receiver();
+    let authority = Authority::named("tests");
+    let receiver = receiver_by(&authority);
     let outcome = send(config(&receiver.url())).await.outcome;
     refused(&outcome, "issued by nobody this machine trusts");
-    let outcome = send(trusting(&Authority::new(), &receiver.url())).await.outcome;
+    let outcome = send(trusting(&Authority::named("tests"), &receiver.url())).await.outcome;
     refused(&outcome, "127.0.0.1");
     assert!(receiver.requests().is_empty(), "nothing is told to a peer that is not trusted");
 
@@ -41,12 +42,12 @@ async fn certificates_are_verified_unless_it_is_said_otherwise() {
 
 #[tokio::test]
 async fn a_receiver_that_asks_is_shown_who_sends() {
-    let (servers, clients) = (Authority::new(), Authority::new());
-    let receiver = servers.receiver_for(&clients);
+    let (servers, clients) = (Authority::named("tests"), Authority::named("tests"));
+    let receiver = receiver_for(&clients, &servers);
     let outcome = send(trusting(&servers, &receiver.url())).await.outcome;
     refused(&outcome, "ended the TLS handshake with the alert");
     assert!(outcome.cause().unwrap().hint().contains("client certificate"), "{outcome:?}");
-    let outcome = send(showing(&Authority::new(), trusting(&servers, &receiver.url()))).await.outcome;
+    let outcome = send(showing(&Authority::named("tests"), trusting(&servers, &receiver.url()))).await.outcome;
     refused(&outcome, "ended the TLS handshake with the alert");
     assert!(receiver.requests().is_empty());
 
@@ -57,7 +58,7 @@ async fn a_receiver_that_asks_is_shown_who_sends() {
 
 #[tokio::test]
 async fn plain_http_to_a_receiver_of_tls_is_explained() {
-    let receiver = Authority::new().receiver();
+    let receiver = receiver_by(&Authority::named("tests"));
     let outcome = send(config(&receiver.url().replace("https:", "http:"))).await.outcome;
     refused(&outcome, "speaks TLS at this port");
 }

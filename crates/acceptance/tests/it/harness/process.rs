@@ -1,22 +1,18 @@
 //! A program that runs beside the test.
 
 use std::fs::File;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use super::eventually;
+use fixtures::Leash;
 
-/// Waits for a line, or for the end of the pipe, which is the end of the test. Without the line it ends the program and
-/// removes its directory. An interrupt at the terminal reaches the whole group, and must not end this before its work is
-/// done.
-const LEASH: &str = r#"trap "" INT TERM HUP; read -r released || { kill -9 "$1"; sleep 0.2; rm -rf "$2"; }"#;
+use super::eventually;
 
 /// Ends with the test: when it is dropped, and also when the test is killed.
 pub struct Process {
     child: Child,
-    leash: Child,
+    _leash: Leash,
     stdout: PathBuf,
     stderr: PathBuf,
 }
@@ -28,15 +24,8 @@ impl Process {
         let log = |file: &Path| File::create(file).expect("a log file");
         let child = command.stdin(Stdio::null()).stdout(log(&stdout)).stderr(log(&stderr)).spawn();
         let child = child.unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        let leash = Command::new("sh")
-            .args(["-c", LEASH, "leash", &child.id().to_string()])
-            .arg(directory)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("there is a shell");
-        Self { child, leash, stdout, stderr }
+        let leash = Leash::tie(&child, directory);
+        Self { child, _leash: leash, stdout, stderr }
     }
 
     /// Sends `TERM`, `INT` or another signal.
@@ -84,11 +73,6 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.kill9();
-        // The number of the process may be given to another from here on.
-        if let Some(mut stdin) = self.leash.stdin.take() {
-            let _ = writeln!(stdin, "released");
-        }
-        let _ = self.leash.wait();
         if std::thread::panicking() {
             eprintln!("--- {}\n{}", self.stderr.display(), last_lines(&self.stderr()));
         }

@@ -1,36 +1,19 @@
 //! The system, running.
 
+mod builder;
+mod configuration;
+
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::path::Path;
 use std::process::Command;
-use std::sync::OnceLock;
 
 use fixtures::{NatsServer, PostgresServer};
 use tempfile::TempDir;
 
+pub use self::builder::StackBuilder;
 use super::{
-    ADMIN, ALICE, BOB, CAROL, Client, DEADLINE, Output, Process, Rest, Shape, User, eventually, free_port, http_get,
-    server_program,
+    ADMIN, Client, DEADLINE, Output, Process, Rest, Shape, User, eventually, free_port, http_get, server_program,
 };
-
-/// The argon2id hash of Alice's password.
-const ALICE_HASH: &str =
-    "$argon2id$v=19$m=19456,t=2,p=1$c72NxBZaItyRTg04b+7dXg$I3eQDrMxOJjV+PrRpv//E0XneHfQqgXt02Bc82ZmdOU";
-
-const PORTS_TRIED_MAX: usize = 5;
-
-/// How a stack is made.
-pub struct StackBuilder {
-    shape: Shape,
-    catalog: String,
-    notifier: String,
-    policy_engine: String,
-    webhooks: String,
-    has_two_notifiers: bool,
-    environment: Vec<(String, String)>,
-    has_own_postgres: bool,
-}
 
 /// Services in their processes, on a bus and a database, with a directory and ports of their own. Dropping it ends
 /// them all.
@@ -49,15 +32,6 @@ pub struct Stack {
 /// Every service, the public door first.
 const SERVICES: [&str; 6] = ["gateway", "events-store", "notifier", "catalog", "policy-engine", "analyzer"];
 
-/// What a test adds to the configuration.
-#[derive(Clone, Copy)]
-struct Settings<'a> {
-    catalog: &'a str,
-    notifier: &'a str,
-    policy_engine: &'a str,
-    webhooks: &'a str,
-}
-
 /// One process.
 struct Member {
     services: &'static [&'static str],
@@ -67,95 +41,9 @@ struct Member {
     process: Option<Process>,
 }
 
-impl StackBuilder {
-    /// More settings of `services.catalog`, in YAML's flow form: `repositories: [...]`.
-    pub fn catalog(mut self, settings: &str) -> Self {
-        settings.clone_into(&mut self.catalog);
-        self
-    }
-
-    /// More settings of `services.notifier`, in YAML's flow form: `endpoints: [...]`. Loopback is allowed.
-    pub fn notifier(mut self, settings: &str) -> Self {
-        settings.clone_into(&mut self.notifier);
-        self
-    }
-
-    /// More settings of `services.policy_engine`, in YAML's flow form: `feeds: [...]`.
-    pub fn policy_engine(mut self, settings: &str) -> Self {
-        settings.clone_into(&mut self.policy_engine);
-        self
-    }
-
-    /// The section `webhooks`, in YAML's flow form: `{general: {url: ...}}`.
-    pub fn webhooks(mut self, section: &str) -> Self {
-        section.clone_into(&mut self.webhooks);
-        self
-    }
-
-    /// Another notifier in a process of its own, `notifier-2`, where the shape has each service in its own.
-    pub fn with_two_notifiers(mut self) -> Self {
-        self.has_two_notifiers = true;
-        self
-    }
-
-    pub fn environment(mut self, name: &str, value: &str) -> Self {
-        self.environment.push((name.to_owned(), value.to_owned()));
-        self
-    }
-
-    /// A PostgreSQL server that no other test uses, so that it may be killed.
-    pub fn with_own_postgres(mut self) -> Self {
-        self.has_own_postgres = true;
-        self
-    }
-
-    /// Starts it and returns when it is ready.
-    pub fn start(self) -> Stack {
-        let directory = tempfile::Builder::new().prefix("stack-").tempdir().expect("a temporary directory");
-        let nats = self.shape.has_servers().then(NatsServer::start);
-        let postgres = (self.shape.has_servers() && self.has_own_postgres).then(PostgresServer::start);
-        let database =
-            self.shape.has_servers().then(|| postgres.as_ref().unwrap_or_else(|| shared_postgres()).create_database());
-        let mut environment = self.environment;
-        environment.push(("ADMIN_PASSWORD".to_owned(), ADMIN.password.to_owned()));
-        environment.push(("CAROL_PASSWORD".to_owned(), CAROL.password.to_owned()));
-        let processes = self.shape.processes().iter();
-        let member = |services| Member { services, replica: None, admin_port: 0, process: None };
-        let mut members: Vec<Member> = processes.map(|services| member(*services)).collect();
-        if self.has_two_notifiers {
-            members.push(Member { replica: Some(("notifier-2", 0)), ..member(&["notifier"]) });
-        }
-        let mut stack = Stack { members, nats, postgres, directory, environment, ports: BTreeMap::new() };
-        for _ in 0..PORTS_TRIED_MAX {
-            stack.choose_ports();
-            let settings = Settings {
-                catalog: &self.catalog,
-                notifier: &self.notifier,
-                policy_engine: &self.policy_engine,
-                webhooks: &self.webhooks,
-            };
-            let config = stack.config(self.shape, database.as_deref(), settings);
-            std::fs::write(stack.directory().join("config.yaml"), config).expect("a file of our own");
-            if stack.try_start() {
-                return stack;
-            }
-        }
-        panic!("no ports for the stack");
-    }
-}
-
 impl Stack {
     pub fn builder(shape: Shape) -> StackBuilder {
-        StackBuilder {
-            shape,
-            catalog: String::new(),
-            notifier: String::new(),
-            policy_engine: String::new(),
-            webhooks: String::new(),
-            has_two_notifiers: false,
-            environment: Vec::new(),
-            has_own_postgres: false,
-        }
+        StackBuilder::new(shape)
     }
 
     pub fn start(shape: Shape) -> Self {
@@ -323,53 +211,6 @@ impl Stack {
         }
         command
     }
-
-    fn config(&self, shape: Shape, database: Option<&str>, settings: Settings<'_>) -> String {
-        let bob = self.directory().join("bob-password");
-        std::fs::write(&bob, format!("{}\n", BOB.password)).expect("a file of our own");
-        let mut config = format!(
-            "host_id: acceptance-host
-accounts:
-  - {{name: {admin}, role: admin, password_env: ADMIN_PASSWORD}}
-  - {{name: {alice}, role: write, password_hash: '{ALICE_HASH}'}}
-  - {{name: {bob}, role: read, password_file: '{bob_file}'}}
-  - {{name: {carol}, role: write, password_env: CAROL_PASSWORD}}
-services:
-",
-            admin = ADMIN.name,
-            alice = ALICE.name,
-            bob = BOB.name,
-            bob_file = bob.display(),
-            carol = CAROL.name,
-        );
-        let mut add = |line: &str| writeln!(config, "{line}").expect("a String can be written to");
-        for (service, port) in &self.ports {
-            let section = service.replace('-', "_");
-            // On one host the gateway finds the others by their ports; the URL is for other hosts.
-            let url = match (*service, shape) {
-                ("gateway", _) => String::new(),
-                (_, Shape::NatsApart) => format!("url: 'http://127.0.0.1:{port}', "),
-                _ => String::new(),
-            };
-            let own = match *service {
-                "catalog" => format!("cycle_timers: {{repo_watcher: 1s}}, {}", settings.catalog),
-                "policy-engine" => settings.policy_engine.to_owned(),
-                "notifier" => format!("allow_private_networks: [127.0.0.0/8], {}", settings.notifier),
-                _ => String::new(),
-            };
-            add(&format!("  {section}: {{port: {port}, {url}{own}}}"));
-        }
-        if !settings.webhooks.is_empty() {
-            add(&format!("webhooks: {}", settings.webhooks));
-        }
-        if let Some(nats) = &self.nats {
-            add(&format!("bus: {{kind: nats, url: '{}', stream: {{max_bytes: 1073741824}}}}", nats.url()));
-        }
-        if let Some(url) = database {
-            add(&format!("database: {{url: '{url}'}}"));
-        }
-        config
-    }
 }
 
 impl Member {
@@ -387,10 +228,4 @@ impl Member {
     fn log(&self) -> String {
         self.process.as_ref().map(Process::stderr).unwrap_or_default()
     }
-}
-
-/// One server for all tests of this process, each with a database of its own. It ends with the process.
-fn shared_postgres() -> &'static PostgresServer {
-    static SERVER: OnceLock<PostgresServer> = OnceLock::new();
-    SERVER.get_or_init(PostgresServer::start)
 }

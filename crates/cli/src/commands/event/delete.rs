@@ -102,17 +102,17 @@ fn confirms(format: Format) -> Result<bool, Failure> {
     }
 }
 
-async fn delete_one(id: &str, mut connection: Connection<'_>) -> Result<ExitCode, Failure> {
+async fn delete_one(id: &str, connection: Connection<'_>) -> Result<ExitCode, Failure> {
     check_id(id)?;
     let request = connection.request(DeleteEventRequest { id: id.to_owned() });
-    let answered = answer(connection.client.delete_event(request)).await;
+    let answered = answer(connection.events().delete_event(request)).await;
     answered.map_err(|status| not_found_or(&status, &connection))?;
     Ok(ExitCode::SUCCESS)
 }
 
 async fn purge<W: Write>(
     filter: FilterDraft,
-    mut connection: Connection<'_>,
+    connection: Connection<'_>,
     mut ids: IdsWriter<W>,
     format: Format,
 ) -> Result<ExitCode, Failure> {
@@ -120,7 +120,7 @@ async fn purge<W: Write>(
         .request(PurgeEventsRequest { filter: Some(proto::filter_to_proto(filter)), ..PurgeEventsRequest::default() });
     let mut progress = Progress::start();
     let mut deleted = 0;
-    let ended = delete_steps(&mut connection, request, |step_ids, count| {
+    let ended = delete_steps(&connection, request, |step_ids, count| {
         deleted = count;
         progress.show(count);
         // The text form tells the count alone.
@@ -152,11 +152,11 @@ async fn purge<W: Write>(
 
 /// Runs the call to its end, and hands each batch's ids and the count so far to `report`.
 async fn delete_steps(
-    connection: &mut Connection<'_>,
+    connection: &Connection<'_>,
     request: tonic::Request<PurgeEventsRequest>,
     mut report: impl FnMut(&[String], i64) -> std::io::Result<()>,
 ) -> Result<std::io::Result<()>, Status> {
-    let mut steps = answer(connection.client.purge_events(request)).await?;
+    let mut steps = answer(connection.events().purge_events(request)).await?;
     while let Some(answered) = in_time(steps.message()).await? {
         if let Some(Step::Progress(batch)) = answered.step
             && let Err(error) = report(&batch.deleted_ids, batch.deleted_count)

@@ -23,10 +23,10 @@ pub struct GetFlags {
 }
 
 pub async fn run(flags: &GetFlags, settings: &Settings) -> Result<ExitCode, Failure> {
-    let mut connection = Connection::open(settings).await?;
+    let connection = Connection::open(settings).await?;
     check_id(&flags.id)?;
     let request = connection.request(GetEventRequest { id: flags.id.clone() });
-    let answered = answer(connection.client.get_event(request)).await;
+    let answered = answer(connection.events().get_event(request)).await;
     let answered = answered.map_err(|status| not_found_or(&status, &connection))?;
     let event = answered.event.ok_or_else(|| Failure::answer(Violation::new("event", "missing").into()))?;
     let stored: StoredEvent = event.try_into().map_err(Failure::answer)?;

@@ -13,9 +13,9 @@ use crate::output::{Format, object, write_columns, write_tree};
 use crate::settings::Settings;
 
 pub async fn run(settings: &Settings) -> Result<ExitCode, Failure> {
-    let mut connection = Connection::open(settings).await?;
+    let connection = Connection::open(settings).await?;
     let request = connection.request(ListFeedsRequest {});
-    let listed = answer(connection.feeds.list_feeds(request)).await;
+    let listed = answer(connection.feeds().list_feeds(request)).await;
     let listed = listed.map_err(|status| connection.failure(&status))?;
     let groups: Vec<FeedGroup> = listed.feeds.into_iter().flat_map(|feed| feed.groups).collect();
     let mut out = BufWriter::new(stdout().lock());

@@ -19,9 +19,7 @@ pub fn time(at: Option<&prost_types::Timestamp>) -> String {
 
 /// How long ago, in two units.
 pub fn age(at: Option<&prost_types::Timestamp>, now: Timestamp) -> String {
-    let Some(at) = moment(at) else { return "-".to_owned() };
-    let micros = u64::try_from(now.as_micros().saturating_sub(at.as_micros())).unwrap_or_default();
-    show_span(std::time::Duration::from_micros(micros))
+    moment(at).map_or("-".to_owned(), |at| show_span(now.since(at)))
 }
 
 /// How the group is, in a few words: what goes on, or what came of the last sync.

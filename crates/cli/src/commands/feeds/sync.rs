@@ -53,12 +53,12 @@ impl SyncFlags {
 
 pub async fn run(flags: &SyncFlags, settings: &Settings) -> Result<ExitCode, Failure> {
     let request = flags.request()?;
-    let mut connection = Connection::open(settings).await?;
+    let connection = Connection::open(settings).await?;
     let request = connection.request(request);
     let mut ended = Vec::new();
     let mut progress = Progress::new();
     let is_table = matches!(settings.format, Format::Table | Format::Wide);
-    let followed = follow(&mut connection, request, |group| {
+    let followed = follow(&connection, request, |group| {
         if group.progress.is_some() {
             progress.show(&group);
             return Ok(());
@@ -86,11 +86,11 @@ pub async fn run(flags: &SyncFlags, settings: &Settings) -> Result<ExitCode, Fai
 
 /// Follows the sync to its end, and hands on each group that has come farther or has ended.
 async fn follow(
-    connection: &mut Connection<'_>,
+    connection: &Connection<'_>,
     request: tonic::Request<SyncFeedsRequest>,
     mut report: impl FnMut(FeedGroup) -> std::io::Result<()>,
 ) -> Result<std::io::Result<SyncSummary>, Status> {
-    let mut messages = answer(connection.feeds.sync_feeds(request)).await?;
+    let mut messages = answer(connection.feeds().sync_feeds(request)).await?;
     while let Some(message) = in_time(messages.message()).await? {
         for group in message.groups {
             if let Err(error) = report(group) {

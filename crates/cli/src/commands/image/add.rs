@@ -31,19 +31,19 @@ pub struct AddFlags {
 }
 
 pub async fn run(flags: &AddFlags, insecure: bool, settings: &Settings) -> Result<ExitCode, Failure> {
-    let mut connection = Connection::open(settings).await?;
+    let connection = Connection::open(settings).await?;
     let request = QueueImageRequest {
         reference: flags.reference.clone(),
         insecure: insecure || flags.plain_http,
         request_id: String::new(),
     };
     let request = connection.request(request);
-    let queued = answer(connection.images.queue_image(request)).await;
+    let queued = answer(connection.images().queue_image(request)).await;
     let mut image = queued.map_err(|status| connection.failure(&status))?.image.unwrap_or_default();
     while flags.wait && is_open(&image) {
         tokio::time::sleep(POLL_CYCLE).await;
         let request = connection.request(GetImageRequest { id: image.id.clone() });
-        let looked = answer(connection.images.get_image(request)).await;
+        let looked = answer(connection.images().get_image(request)).await;
         image = looked.map_err(|status| connection.failure(&status))?.image.unwrap_or_default();
     }
     let mut out = BufWriter::new(stdout().lock());

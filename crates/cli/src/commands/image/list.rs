@@ -49,7 +49,7 @@ impl StateFlag {
 }
 
 pub async fn run(flags: &ListFlags, settings: &Settings) -> Result<ExitCode, Failure> {
-    let mut connection = Connection::open(settings).await?;
+    let connection = Connection::open(settings).await?;
     let mut request = ListImagesRequest {
         states: flags.state.iter().map(|state| state.to_proto().into()).collect(),
         ..ListImagesRequest::default()
@@ -57,7 +57,7 @@ pub async fn run(flags: &ListFlags, settings: &Settings) -> Result<ExitCode, Fai
     let mut images = Vec::new();
     loop {
         let page = connection.request(request.clone());
-        let page = answer(connection.images.list_images(page)).await;
+        let page = answer(connection.images().list_images(page)).await;
         let page = page.map_err(|status| connection.failure(&status))?;
         images.extend(page.images);
         request.page_token = page.next_page_token;

@@ -60,8 +60,7 @@ fn state(image: &Image) -> &'static str {
 /// How long it has been in its state.
 fn age(image: &Image, now: Timestamp) -> String {
     let since = image.state_time.as_ref().and_then(|time| timestamp_from_proto(time).ok());
-    let micros = since.map(|since| now.as_micros().saturating_sub(since.as_micros()));
-    let span = micros.map(|micros| Duration::from_secs(u64::try_from(micros / 1_000_000).unwrap_or(0)));
+    let span = since.map(|since| Duration::from_secs(now.since(since).as_secs()));
     span.map(|span| if span.is_zero() { "now".to_owned() } else { show_span(span) }).unwrap_or_default()
 }
 

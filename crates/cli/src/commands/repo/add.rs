@@ -22,10 +22,10 @@ pub struct AddFlags {
 }
 
 pub async fn run(flags: &AddFlags, insecure: bool, settings: &Settings) -> Result<ExitCode, Failure> {
-    let mut connection = Connection::open(settings).await?;
+    let connection = Connection::open(settings).await?;
     let request = connection
         .request(AddRepositoryRequest { name: flags.repository.name.clone(), insecure: insecure || flags.plain_http });
-    let added = answer(connection.repositories.add_repository(request)).await;
+    let added = answer(connection.repositories().add_repository(request)).await;
     let added = added.map_err(|status| connection.failure(&status))?.repository.unwrap_or_default();
     let mut out = BufWriter::new(stdout().lock());
     write_one(&added, &[], settings.format, &mut out)?;

@@ -12,9 +12,9 @@ use crate::output::{Format, object, text, write_tree};
 use crate::settings::Settings;
 
 pub async fn run(flag: &NameFlag, settings: &Settings) -> Result<ExitCode, Failure> {
-    let mut connection = Connection::open(settings).await?;
+    let connection = Connection::open(settings).await?;
     let request = connection.request(DeleteRepositoryRequest { name: flag.name.clone() });
-    let deleted = answer(connection.repositories.delete_repository(request)).await;
+    let deleted = answer(connection.repositories().delete_repository(request)).await;
     deleted.map_err(|status| connection.failure(&status))?;
     match settings.format {
         // What old clients say.

@@ -24,12 +24,12 @@ pub struct ListFlags {
 }
 
 pub async fn run(flags: &ListFlags, settings: &Settings) -> Result<ExitCode, Failure> {
-    let mut connection = Connection::open(settings).await?;
+    let connection = Connection::open(settings).await?;
     let mut request = ListRepositoriesRequest::default();
     let mut repositories = Vec::new();
     loop {
         let page = connection.request(request.clone());
-        let page = answer(connection.repositories.list_repositories(page)).await;
+        let page = answer(connection.repositories().list_repositories(page)).await;
         let page = page.map_err(|status| connection.failure(&status))?;
         repositories.extend(page.repositories);
         request.page_token = page.next_page_token;

@@ -49,7 +49,7 @@ pub async fn run(flags: &DeliveriesFlags, settings: &Settings) -> Result<ExitCod
         failed: flags.failed,
         ..v1::DeliveryFilter::default()
     };
-    let mut connection = Connection::open(settings).await?;
+    let connection = Connection::open(settings).await?;
     let mut found = Vec::new();
     let mut page_token = String::new();
     loop {
@@ -58,7 +58,7 @@ pub async fn run(flags: &DeliveriesFlags, settings: &Settings) -> Result<ExitCod
             page_size: Some(if flags.all { PAGE_DELIVERIES_MAX } else { FIRST_DELIVERIES }),
             page_token,
         });
-        let page = answer(connection.notifier.list_deliveries(request)).await;
+        let page = answer(connection.notifier().list_deliveries(request)).await;
         let page = page.map_err(|status| connection.failure(&status))?;
         found.extend(page.deliveries);
         page_token = page.next_page_token;

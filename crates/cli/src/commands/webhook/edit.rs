@@ -48,19 +48,19 @@ pub struct DelFlags {
 pub async fn add(flags: &AddFlags, settings: &Settings) -> Result<ExitCode, Failure> {
     let mut endpoint = v1::Endpoint { name: flags.name.clone(), url: flags.target.clone(), ..v1::Endpoint::default() };
     flags.settings.apply(&mut endpoint)?;
-    let mut connection = Connection::open(settings).await?;
+    let connection = Connection::open(settings).await?;
     let message = v1::CreateEndpointRequest { endpoint: Some(endpoint), all_accounts: flags.all_accounts };
     let request = connection.request(message);
-    let added = Box::pin(answer(connection.notifier.create_endpoint(request))).await;
+    let added = Box::pin(answer(connection.notifier().create_endpoint(request))).await;
     let added = added.map_err(|status| connection.failure(&status))?.endpoint.unwrap_or_default();
     show(&added, "Added", settings.format)
 }
 
 pub async fn update(flags: &UpdateFlags, settings: &Settings) -> Result<ExitCode, Failure> {
-    let mut connection = Connection::open(settings).await?;
+    let connection = Connection::open(settings).await?;
     // What is not given of limits and retries stays as it is.
     let request = connection.request(v1::GetEndpointRequest { name: flags.name.clone() });
-    let found = answer(connection.notifier.get_endpoint(request)).await;
+    let found = answer(connection.notifier().get_endpoint(request)).await;
     let mut endpoint = found.map_err(|status| connection.failure(&status))?.endpoint.unwrap_or_default();
     let mut paths = flags.settings.apply(&mut endpoint)?;
     if let Some(url) = &flags.target {
@@ -74,15 +74,15 @@ pub async fn update(flags: &UpdateFlags, settings: &Settings) -> Result<ExitCode
     }
     let message = v1::UpdateEndpointRequest { endpoint: Some(endpoint), update_mask: Some(FieldMask { paths }) };
     let request = connection.request(message);
-    let changed = Box::pin(answer(connection.notifier.update_endpoint(request))).await;
+    let changed = Box::pin(answer(connection.notifier().update_endpoint(request))).await;
     let changed = changed.map_err(|status| connection.failure(&status))?.endpoint.unwrap_or_default();
     show(&changed, "Changed", settings.format)
 }
 
 pub async fn del(flags: &DelFlags, settings: &Settings) -> Result<ExitCode, Failure> {
-    let mut connection = Connection::open(settings).await?;
+    let connection = Connection::open(settings).await?;
     let request = connection.request(v1::DeleteEndpointRequest { name: flags.name.clone() });
-    let removed = answer(connection.notifier.delete_endpoint(request)).await;
+    let removed = answer(connection.notifier().delete_endpoint(request)).await;
     let given_up = removed.map_err(|status| connection.failure(&status))?.given_up_count;
     let waiting = if given_up > 0 {
         format!("; {given_up} notifications that waited for it are given up")

@@ -13,9 +13,9 @@ use crate::output::{Format, object, text, write_columns, write_tree};
 use crate::settings::Settings;
 
 pub async fn run(settings: &Settings) -> Result<ExitCode, Failure> {
-    let mut connection = Connection::open(settings).await?;
+    let connection = Connection::open(settings).await?;
     let request = connection.request(v1::ListEndpointsRequest {});
-    let listed = answer(connection.notifier.list_endpoints(request)).await;
+    let listed = answer(connection.notifier().list_endpoints(request)).await;
     let listed = listed.map_err(|status| connection.failure(&status))?;
     let mut out = BufWriter::new(stdout().lock());
     write(&listed, settings.format, &mut out)?;

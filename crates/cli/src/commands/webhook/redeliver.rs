@@ -36,9 +36,9 @@ pub struct RedeliverFlags {
 
 pub async fn run(flags: &RedeliverFlags, settings: &Settings) -> Result<ExitCode, Failure> {
     let message = flags.message()?;
-    let mut connection = Connection::open(settings).await?;
+    let connection = Connection::open(settings).await?;
     let request = connection.request(message);
-    let again = answer(connection.notifier.redeliver(request)).await;
+    let again = answer(connection.notifier().redeliver(request)).await;
     let count = again.map_err(|status| connection.failure(&status))?.count;
     let mut out = stdout().lock();
     if !matches!(settings.format, Format::Table | Format::Wide) {

@@ -20,9 +20,9 @@ pub struct TestFlags {
 
 /// Exit code 1 where the endpoint does not take it.
 pub async fn run(flags: &TestFlags, settings: &Settings) -> Result<ExitCode, Failure> {
-    let mut connection = Connection::open(settings).await?;
+    let connection = Connection::open(settings).await?;
     let request = connection.request(v1::TestEndpointRequest { name: flags.endpoint.clone() });
-    let tested = answer(connection.notifier.test_endpoint(request)).await;
+    let tested = answer(connection.notifier().test_endpoint(request)).await;
     let tested = tested.map_err(|status| connection.failure(&status))?;
     let attempt = tested.attempt.unwrap_or_default();
     let mut out = stdout().lock();

@@ -31,17 +31,17 @@ pub async fn run(flags: &WhyFlags, settings: &Settings) -> Result<ExitCode, Fail
     if let Err(error) = flags.event.parse::<EventId>() {
         return Err(Failure::usage(format!("EVENT: {error}")));
     }
-    let mut connection = Connection::open(settings).await?;
+    let connection = Connection::open(settings).await?;
     // The notifier knows the events that it has sent to somebody; of any other the store tells.
     let request = connection.request(GetEventRequest { id: flags.event.clone() });
-    let event = match answer(connection.client.get_event(request)).await {
+    let event = match answer(connection.events().get_event(request)).await {
         Ok(answered) => answered.event,
         Err(status) if matches!(status.code(), Code::NotFound | Code::Unavailable) => None,
         Err(status) => return Err(connection.failure(&status)),
     };
     let message = v1::ExplainRequest { event_id: flags.event.clone(), endpoint: flags.endpoint.clone(), event };
     let request = connection.request(message);
-    let explained = answer(connection.notifier.explain(request)).await;
+    let explained = answer(connection.notifier().explain(request)).await;
     let explained = explained.map_err(|status| connection.failure(&status))?;
     if explained.event.is_none() {
         return Err(Failure::not_found(vec![(

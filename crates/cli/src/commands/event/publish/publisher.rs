@@ -85,7 +85,7 @@ impl<'a, W: Write> Publisher<'a, W> {
             .map(|pending| proto::events::v1::PublishEventsRequest { event: Some(pending.event.clone()) })
             .collect();
         let request = self.connection.request(tokio_stream::iter(messages));
-        answer(self.connection.client.publish_events(request)).await.map(|_| ())
+        answer(self.connection.events().publish_events(request)).await.map(|_| ())
     }
 
     fn confirm(&mut self, events: &[Pending]) -> Result<(), Failure> {
