@@ -76,9 +76,7 @@ impl Deliveries {
         };
         rows.into_iter().map(claimed).collect()
     }
-}
 
-impl Deliveries {
     /// Takes claims back of which nothing was sent.
     pub async fn unclaim(&self, unsent: &[Delivery]) -> Result<(), DatabaseError> {
         let transaction = self.database.begin_write().await?;

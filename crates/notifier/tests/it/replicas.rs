@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fixtures::{Reaction, Receiver};
 use proto::notifier::v1;
 
 use crate::databases::{Kind, on_both};
@@ -26,7 +27,6 @@ async fn replicas_share_the_work_without_sending_twice(kind: Kind) {
 }
 
 async fn what_a_killed_replica_had_in_hand_is_sent_by_another(kind: Kind) {
-    use fixtures::{Reaction, Receiver};
     let hanging = Receiver::start(|_| Reaction::hang());
     let settings = format!("endpoints: [{{name: ops, url: '{}/', format: event}}]", hanging.url());
     let mut house = House::start(kind, &settings).await;
