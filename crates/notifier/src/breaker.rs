@@ -11,6 +11,8 @@ const PROBE_DELAY: Duration = Duration::from_secs(5);
 const PROBE_DELAY_MAX: Duration = Duration::from_mins(5);
 /// Longest that a receiver may hold up everything by one answer.
 const HOLD_MAX: Duration = Duration::from_hours(1);
+/// How often it is told that deliveries to one endpoint were given up; those in between are told together.
+const GIVEN_UP_CYCLE: Duration = Duration::from_hours(1);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Condition {
@@ -103,7 +105,7 @@ impl Default for EndpointState {
 impl EndpointState {
     /// An attempt was taken. `last_position`: of what waits. Returns whether this ended a pause.
     pub fn succeeded(&mut self, last_position: i64) -> bool {
-        let was_held_up = matches!(self.condition, Condition::Paused | Condition::Stopped);
+        let was_held_up = self.is_held_up();
         *self = Self {
             condition: Condition::Ok,
             told: self.told,
@@ -145,6 +147,16 @@ impl EndpointState {
                 }
             }
         }
+    }
+
+    /// Whether deliveries were given up of which no event has told, and none did not long ago.
+    pub fn has_given_up_to_tell(&self, now: Timestamp) -> bool {
+        self.given_up > 0 && self.given_up_told_at.is_none_or(|told_at| now.since(told_at) >= GIVEN_UP_CYCLE)
+    }
+
+    /// Whether nothing is sent to it but probes.
+    pub fn is_held_up(&self) -> bool {
+        matches!(self.condition, Condition::Paused | Condition::Stopped)
     }
 
     fn probe_delay(&self) -> Duration {

@@ -76,9 +76,7 @@ impl Deliveries {
         };
         rows.into_iter().map(claimed).collect()
     }
-}
 
-impl Deliveries {
     /// Takes claims back of which nothing was sent.
     pub async fn unclaim(&self, unsent: &[Delivery]) -> Result<(), DatabaseError> {
         let transaction = self.database.begin_write().await?;
@@ -133,9 +131,10 @@ fn claimable(endpoint: &EndpointKey, terms: Terms, now: Timestamp) -> Condition 
             condition.add(deliveries::Column::Position.gt(after)).add(deliveries::Column::Position.lte(to))
         }
     };
-    condition
-        .add_option((!terms.even_if_not_due).then(|| deliveries::Column::DueAt.lte(now.as_micros())))
-        .add_option(terms.ordered.then(is_first_of_its_resource))
+    // The sum keeps SQLite to the order of positions, in which a few rows are soon found. By the index of what is due it
+    // would gather and sort all that waits, with the writer's lock: 0.2 s for a backlog of 100,000.
+    let is_due = || Expr::col(deliveries::Column::DueAt).add(0).lte(now.as_micros());
+    condition.add_option((!terms.even_if_not_due).then(is_due)).add_option(terms.ordered.then(is_first_of_its_resource))
 }
 
 fn waiting_for(endpoint: &EndpointKey) -> Condition {

@@ -11,21 +11,18 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, warn};
-use webhook::Vetting;
+use webhook::{SystemTrust, Vetting};
 
-use crate::breaker::Condition;
 use crate::endpoint::Endpoint;
 use crate::endpoint_key::EndpointKey;
 use crate::endpoints::{Endpoints, Known};
-use crate::metrics::ConditionLabel;
 use crate::patience::{DATABASE, Patience};
 use crate::send::Courier;
+use crate::states::Kept;
 use crate::worker::{Worker, Workplace};
 
 /// How often to look, whether woken or not: what another replica dispatched, and what is due again.
 const CYCLE: Duration = Duration::from_secs(1);
-/// How often to look for what has waited too long, in cycles of the clock of this task.
-const EXPIRY_CYCLE: Duration = Duration::from_secs(5);
 
 pub struct Deliver {
     pub endpoints: Endpoints,
@@ -50,15 +47,11 @@ impl Deliver {
         let tasks = TaskTracker::new();
         let mut workers = HashMap::new();
         let mut waits = Waits::default();
-        let mut looked_for_expired = None;
         while !stop.is_cancelled() {
-            let now = self.clock.now();
-            let looks_for_expired = looked_for_expired.is_none_or(|at| now.since(at) >= EXPIRY_CYCLE);
-            match self.look(&mut workers, &tasks, &stop, looks_for_expired).await {
+            match self.look(&mut workers, &tasks, &stop).await {
                 Ok(()) => {
                     self.patience.latch.holds(DATABASE);
                     waits.reset();
-                    looked_for_expired = if looks_for_expired { Some(now) } else { looked_for_expired };
                 }
                 Err(error) if error.is_transient() => {
                     self.patience.latch.fails(DATABASE, error.chain());
@@ -84,53 +77,20 @@ impl Deliver {
         workers: &mut HashMap<EndpointKey, Employed>,
         tasks: &TaskTracker,
         stop: &CancellationToken,
-        looks_for_expired: bool,
     ) -> Result<(), DatabaseError> {
         let known = self.endpoints.refresh(self.clock.now()).await?;
         self.employ(&known, workers, tasks, stop).await?;
         let now = self.clock.now();
-        for waiting in self.workplace.deliveries.waiting().await? {
-            // Where what is due must wait for a probe, the worker finds out.
-            if waiting.due_at <= now
-                && let Some(worker) = workers.get(&waiting.endpoint)
-            {
-                worker.wake.notify_one();
-            }
-        }
+        // Where what is due must wait for a probe, the worker finds out.
+        let mut to_wake = self.workplace.deliveries.endpoints_with_work(now).await?;
         let states = self.workplace.states.all().await?;
-        for (key, kept) in &states {
-            let is_held_up = matches!(kept.state.condition, Condition::Paused | Condition::Stopped);
-            if is_held_up
-                && kept.state.next_probe_at.is_some_and(|at| at <= now)
-                && let Some(worker) = workers.get(key)
-            {
-                worker.wake.notify_one();
-            }
-            if looks_for_expired {
-                let mut given_up = kept.state.given_up;
-                // Whatever the condition is, one that is sent to gives its deliveries up by itself.
-                if is_held_up || known.get(key).is_none() {
-                    given_up += self.expire(key).await?;
-                }
-                if given_up > 0 {
-                    self.workplace.ledger.tell_given_up(key, now).await?;
-                }
-            }
-        }
-        if looks_for_expired {
-            self.measure(&known, &states).await?;
+        let has_probe =
+            |kept: &Kept| kept.state.is_held_up() && kept.state.next_probe_at.is_some_and(|probe_at| probe_at <= now);
+        to_wake.extend(states.into_iter().filter(|(_, kept)| has_probe(kept)).map(|(key, _)| key));
+        for worker in to_wake.iter().filter_map(|key| workers.get(key)) {
+            worker.wake.notify_one();
         }
         Ok(())
-    }
-
-    async fn expire(&self, key: &EndpointKey) -> Result<u64, DatabaseError> {
-        let mut expired = 0;
-        loop {
-            match self.workplace.ledger.expire(key, self.clock.now()).await? {
-                0 => return Ok(expired),
-                count => expired += count,
-            }
-        }
     }
 
     /// A worker for each endpoint; another one where it was changed.
@@ -148,20 +108,28 @@ impl Deliver {
             }
             stays
         });
+        let system_trust = SystemTrust::default();
         for endpoint in &known.all {
             if workers.contains_key(&endpoint.key) {
                 continue;
             }
             self.workplace.states.settle(&endpoint.key, &endpoint.target, self.clock.now()).await?;
-            if let Some(worker) = self.hire(endpoint, tasks, stop) {
+            if let Some(worker) = self.hire(endpoint, &system_trust, tasks, stop) {
                 workers.insert(endpoint.key.clone(), worker);
             }
         }
         Ok(())
     }
 
-    fn hire(&self, endpoint: &Arc<Endpoint>, tasks: &TaskTracker, stop: &CancellationToken) -> Option<Employed> {
-        let courier = match Courier::new(endpoint, self.vetting.clone(), Arc::clone(&self.clock)) {
+    fn hire(
+        &self,
+        endpoint: &Arc<Endpoint>,
+        system_trust: &SystemTrust,
+        tasks: &TaskTracker,
+        stop: &CancellationToken,
+    ) -> Option<Employed> {
+        let courier = Courier::new(endpoint, system_trust.clone(), self.vetting.clone(), Arc::clone(&self.clock));
+        let courier = match courier {
             Ok(courier) => courier,
             Err(problem) => {
                 warn!(endpoint = %endpoint.key, problem = %problem, "nothing can be sent to an endpoint");
@@ -173,18 +141,5 @@ impl Deliver {
         let worker = Worker::new(Arc::clone(endpoint), courier, self.workplace.clone(), Arc::clone(&wake), patience);
         tasks.spawn(worker.run());
         Some(Employed { revision: endpoint.revision.clone(), wake, stop })
-    }
-
-    async fn measure(&self, known: &Known, states: &[(EndpointKey, crate::states::Kept)]) -> Result<(), DatabaseError> {
-        let metrics = &self.workplace.metrics;
-        metrics.waiting.set(self.workplace.deliveries.count_all_waiting().await?);
-        for condition in Condition::ALL {
-            let is_so = |(key, kept): &&(EndpointKey, crate::states::Kept)| {
-                kept.state.condition == condition && known.get(key).is_some()
-            };
-            let count = states.iter().filter(is_so).count() as u64;
-            metrics.endpoints.get_or_create(&ConditionLabel { condition: condition.as_str() }).set(count);
-        }
-        Ok(())
     }
 }

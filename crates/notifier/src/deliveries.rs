@@ -20,14 +20,6 @@ pub struct Deliveries {
     pub(crate) database: Database,
 }
 
-/// An endpoint for which something waits.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Waiting {
-    pub endpoint: EndpointKey,
-    /// When the first of it is due.
-    pub due_at: Timestamp,
-}
-
 impl Deliveries {
     pub fn new(database: Database) -> Self {
         Self { database }
@@ -73,13 +65,12 @@ impl Deliveries {
         Ok(())
     }
 
-    /// Every endpoint for which something waits, and since or until when. Costs a look into an index for each of them,
-    /// however much waits.
-    pub async fn waiting(&self) -> Result<Vec<Waiting>, DatabaseError> {
+    /// Every endpoint for which something is due that nobody is sending. Costs a look into an index for each endpoint for
+    /// which anything waits, however much that is.
+    pub async fn endpoints_with_work(&self, now: Timestamp) -> Result<Vec<EndpointKey>, DatabaseError> {
         #[derive(FromQueryResult)]
         struct Row {
             endpoint: String,
-            due_at: i64,
         }
         const SQL: &str = "WITH RECURSIVE found (endpoint) AS (
               SELECT MIN(endpoint) FROM deliveries WHERE status = 'pending'
@@ -88,17 +79,14 @@ impl Deliveries {
                       WHERE next.status = 'pending' AND next.endpoint > found.endpoint)
               FROM found WHERE found.endpoint IS NOT NULL
             )
-            SELECT endpoint, (SELECT MIN(due.due_at) FROM deliveries AS due
-                              WHERE due.status = 'pending' AND due.endpoint = found.endpoint) AS due_at
-            FROM found WHERE endpoint IS NOT NULL";
+            SELECT endpoint FROM found
+            WHERE (SELECT MIN(due.due_at) FROM deliveries AS due
+                   WHERE due.status = 'pending' AND due.endpoint = found.endpoint
+                     AND (due.leased_until IS NULL OR due.leased_until <= $1)) <= $1";
         let reader = self.database.reader();
-        let statement = Statement::from_string(reader.get_database_backend(), SQL);
+        let statement = Statement::from_sql_and_values(reader.get_database_backend(), SQL, [now.as_micros().into()]);
         let rows = Row::find_by_statement(statement).all(reader).await?;
-        let waiting = |row: Row| Waiting {
-            endpoint: EndpointKey::stored(row.endpoint),
-            due_at: Timestamp::from_micros(row.due_at).unwrap_or(Timestamp::MIN),
-        };
-        Ok(rows.into_iter().map(waiting).collect())
+        Ok(rows.into_iter().map(|row| EndpointKey::stored(row.endpoint)).collect())
     }
 
     /// How many deliveries to `endpoint` wait, counted up to `at_most`.

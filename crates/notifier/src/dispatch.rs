@@ -2,16 +2,16 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bus::{Bus, BusError, ConsumerSpec, EventConsumer, EventMessage, Fetched, Topic, Verdict};
-use database::DatabaseError;
 use event::{Clock, Timestamp};
 use service::retry::Waits;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use crate::backlogs::Backlogs;
 use crate::deliveries::Deliveries;
 use crate::delivery::NewDelivery;
 use crate::endpoint::Endpoint;
@@ -49,9 +49,6 @@ pub struct Dispatch {
     /// Woken when something has become due.
     pub due: Arc<Notify>,
 }
-
-/// How much waits for each endpoint, at most.
-type Backlogs = HashMap<EndpointKey, u64>;
 
 impl Dispatch {
     /// Until told to stop; finishes the batch in hand.
@@ -102,7 +99,7 @@ impl Dispatch {
             Err(error) => return Some(error),
         };
         self.patience.latch.holds(BUS);
-        let mut backlogs = Backlogs::new();
+        let mut backlogs = Backlogs::default();
         while !stop.is_cancelled() && self.has_turn().await {
             let fetched = match consumer.fetch(BATCH_EVENTS_MAX, FETCH_WAIT).await {
                 Ok(fetched) => fetched,
@@ -160,28 +157,15 @@ impl Dispatch {
 
     /// Returns whether they are there; not when told to stop.
     async fn write(&self, new: &mut [NewDelivery], backlogs: &mut Backlogs, now: Timestamp) -> bool {
-        let bounded = self.patience.wait_for("how much waits", async || self.bound(&*new, &backlogs.clone()).await);
-        let Some((overflows, counted)) = bounded.await else { return false };
-        *backlogs = counted;
-        for (endpoint, keeps) in &overflows {
-            let beyond = new
-                .iter_mut()
-                .filter(|new| new.endpoint == *endpoint)
-                .skip(usize::try_from(*keeps).unwrap_or(usize::MAX));
-            beyond.for_each(|new| {
-                new.given_up = Some("too many notifications waited for the endpoint already".to_owned());
-            });
-        }
+        let Some(overflows) = self.bound(new, backlogs).await else { return false };
         let new = &*new;
         let appended = self.patience.wait_for("new deliveries", || self.deliveries.append(new, now)).await;
         let Some(appended) = appended else { return false };
         self.metrics.dispatched.inc_by(appended);
         debug!(deliveries = appended, "dispatched");
-        for (endpoint, keeps) in overflows {
-            let owed = new.iter().filter(|new| new.endpoint == endpoint).count() as u64;
-            warn!(endpoint = %endpoint, count = owed - keeps, "too many notifications wait; the last ones are given up");
-            let told = self.ledger.overflowed(&endpoint, owed - keeps).await;
-            if let Err(error) = told {
+        for (endpoint, count) in overflows {
+            warn!(endpoint = %endpoint, count, "too many notifications wait; the last ones are given up");
+            if let Err(error) = self.ledger.overflowed(&endpoint, count).await {
                 warn!(error = error.chain(), "could not report what was given up");
             }
         }
@@ -190,32 +174,33 @@ impl Dispatch {
         true
     }
 
-    /// Which endpoints are owed more than may wait, with how many of the new ones still may; and how much then waits
-    /// for each. Counts only where what was known before does not tell.
-    async fn bound(
-        &self,
-        new: &[NewDelivery],
-        backlogs: &Backlogs,
-    ) -> Result<(Vec<(EndpointKey, u64)>, Backlogs), DatabaseError> {
-        let mut owed = Backlogs::new();
-        for new in new {
-            *owed.entry(new.endpoint.clone()).or_default() += 1;
+    /// Gives up those of `new` for which there is no room any more, the last ones of each endpoint. Returns how many that
+    /// is, where it is any; `None` when told to stop.
+    async fn bound(&self, new: &mut [NewDelivery], backlogs: &mut Backlogs) -> Option<Vec<(EndpointKey, u64)>> {
+        let mut owed_by_endpoint: HashMap<EndpointKey, u64> = HashMap::new();
+        for new in &*new {
+            *owed_by_endpoint.entry(new.endpoint.clone()).or_default() += 1;
         }
         let endpoints = self.endpoints.known();
-        let (mut overflows, mut counted) = (Vec::new(), backlogs.clone());
-        for (key, owed) in owed {
-            let max = endpoints.get(&key).map_or(u64::MAX, |endpoint| endpoint.limits.backlog_max);
-            let mut waiting = backlogs.get(&key).copied();
-            if waiting.is_none_or(|waiting| waiting + owed > max) {
-                waiting = Some(self.deliveries.count_waiting(&key, max).await?);
+        let mut overflows = Vec::new();
+        for (endpoint, owed) in owed_by_endpoint {
+            let max = endpoints.get(&endpoint).map_or(u64::MAX, |endpoint| endpoint.limits.backlog_max);
+            let begun = Instant::now();
+            if backlogs.needs_count(&endpoint, owed, max, begun) {
+                let count = || self.deliveries.count_waiting(&endpoint, max);
+                let waiting = self.patience.wait_for("how much waits", count).await?;
+                backlogs.note_count(&endpoint, waiting, max, begun, Instant::now());
             }
-            let waiting = waiting.unwrap_or_default();
-            if waiting + owed > max {
-                overflows.push((key.clone(), max - waiting.min(max)));
+            let admitted = backlogs.admit(&endpoint, owed, max);
+            if admitted < owed {
+                let beyond = new.iter_mut().filter(|new| new.endpoint == endpoint);
+                for new in beyond.skip(usize::try_from(admitted).unwrap_or(usize::MAX)) {
+                    new.given_up = Some("too many notifications waited for the endpoint already".to_owned());
+                }
+                overflows.push((endpoint, owed - admitted));
             }
-            counted.insert(key, (waiting + owed).min(max));
         }
-        Ok((overflows, counted))
+        Some(overflows)
     }
 
     /// The store may have told of an event after it was looked for and before its delivery could be found.

@@ -26,7 +26,7 @@ pub struct Endpoints {
 /// The endpoints at one moment.
 #[derive(Default)]
 pub struct Known {
-    /// By their keys.
+    /// In the order of their keys.
     pub all: Vec<Arc<Endpoint>>,
     version: Option<i64>,
     /// When an old secret ends.
@@ -35,7 +35,7 @@ pub struct Known {
 
 impl Known {
     pub fn get(&self, key: &EndpointKey) -> Option<&Arc<Endpoint>> {
-        self.all.iter().find(|endpoint| endpoint.key == *key)
+        self.all.binary_search_by(|endpoint| endpoint.key.cmp(key)).ok().map(|index| &self.all[index])
     }
 
     /// The one that `account` means by `name`: its own, else one of every account.
@@ -50,7 +50,8 @@ impl Known {
 }
 
 impl Endpoints {
-    pub fn new(configured: Vec<Endpoint>, table: EndpointTable) -> Self {
+    pub fn new(mut configured: Vec<Endpoint>, table: EndpointTable) -> Self {
+        configured.sort_by(|one, other| one.key.cmp(&other.key));
         let configured: Arc<[Arc<Endpoint>]> = configured.into_iter().map(Arc::new).collect();
         let known = Known { all: configured.to_vec(), ..Known::default() };
         Self { configured, table, known: Arc::new(RwLock::new(Arc::new(known))) }

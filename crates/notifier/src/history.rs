@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use database::DatabaseError;
 use event::{AccountName, EventId, Timestamp};
 use sea_orm::sea_query::{Expr, ExprTrait, Query};
-use sea_orm::{ColumnTrait, Condition, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, Set};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, Set,
+};
 use uuid::Uuid;
 
 use crate::deliveries::Deliveries;
@@ -200,7 +202,7 @@ impl Deliveries {
         Ok(old.len() as u64)
     }
 
-    /// The endpoints that deliveries of `account` name, whether they are there still or not.
+    /// The endpoints to which something selected was sent or given up, whether they are there still or not.
     pub async fn endpoints_named(&self, selection: &Selection) -> Result<Vec<EndpointKey>, DatabaseError> {
         let query = Query::select()
             .distinct()
@@ -209,7 +211,7 @@ impl Deliveries {
             .cond_where(selection.condition(self.database.is_sqlite()))
             .and_where(Expr::col(deliveries::Column::Status).ne(DeliveryStatus::Pending.as_str()))
             .to_owned();
-        let rows = sea_orm::ConnectionTrait::query_all(self.database.reader(), &query).await?;
+        let rows = self.database.reader().query_all(&query).await?;
         let keys: Result<Vec<String>, _> = rows.into_iter().map(|row| row.try_get_by_index(0)).collect();
         Ok(keys?.into_iter().map(EndpointKey::stored).collect())
     }

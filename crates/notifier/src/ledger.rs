@@ -9,7 +9,7 @@ use crate::breaker::{Condition, EndpointState, Failure};
 use crate::delivery::{Attempt, Delivery, DeliveryStatus};
 use crate::endpoint_key::EndpointKey;
 use crate::entity::{attempts, deliveries};
-use crate::report::{GIVEN_UP_CYCLE, Reporter};
+use crate::report::Reporter;
 use crate::rule::{ENDPOINT_RESOURCE, is_about_an_endpoint};
 use crate::states;
 
@@ -102,7 +102,7 @@ impl Ledger {
             .filter(deliveries::Column::Status.eq(DeliveryStatus::Pending.as_str()))
             .filter(deliveries::Column::ExpiresAt.lte(now.as_micros()))
             .filter(deliveries::Column::LeasedUntil.is_null().or(deliveries::Column::LeasedUntil.lte(now.as_micros())))
-            .order_by_asc(deliveries::Column::Position)
+            .order_by_asc(deliveries::Column::ExpiresAt)
             .limit(GIVE_UP_ROWS_MAX);
         let rows = expired.all(&transaction).await?;
         let count = rows.len() as u64;
@@ -121,8 +121,7 @@ impl Ledger {
     pub async fn tell_given_up(&self, endpoint: &EndpointKey, now: Timestamp) -> Result<(), DatabaseError> {
         let transaction = self.database.begin_write().await?;
         let Some(mut state) = states::lock(&transaction, endpoint).await? else { return Ok(()) };
-        let is_time = state.given_up_told_at.is_none_or(|told_at| now.since(told_at) >= GIVEN_UP_CYCLE);
-        if state.given_up > 0 && is_time && self.reporter.tell_given_up(endpoint, &state).await {
+        if state.has_given_up_to_tell(now) && self.reporter.tell_given_up(endpoint, &state).await {
             state.given_up = 0;
             state.given_up_told_at = Some(now);
             states::save(&transaction, endpoint, &state).await?;

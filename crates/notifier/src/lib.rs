@@ -7,8 +7,10 @@
 //! Two steps that meet only in the deliveries table, both idempotent: [`dispatch`] takes events from the bus and leaves a
 //! delivery for each endpoint whose [`rule`] wants them; a [`worker`] for each endpoint claims what is due ([`claims`]),
 //! sends it ([`send`]) and writes down what came of it ([`ledger`]): done, due again ([`schedule`]), or given up. How an
-//! endpoint is doing is decided in [`breaker`] and told in [`report`]; what people ask is answered in [`grpc`].
+//! endpoint is doing is decided in [`breaker`] and told in [`report`]; what waits too long is given up in [`upkeep`]; what
+//! people ask is answered in [`grpc`].
 
+mod backlogs;
 mod breaker;
 mod claims;
 mod config;
@@ -40,6 +42,7 @@ mod states;
 mod status;
 mod stored;
 mod turn;
+mod upkeep;
 mod worker;
 
 pub use config::{Config, Notification};

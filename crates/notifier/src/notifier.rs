@@ -31,6 +31,7 @@ use crate::retention::Retention;
 use crate::states::States;
 use crate::stored::{Listening, StoredEvents};
 use crate::turn::Turn;
+use crate::upkeep::Upkeep;
 use crate::worker::Workplace;
 use crate::{Config, Metrics, Migrator};
 
@@ -177,9 +178,18 @@ async fn work(
         due: Arc::clone(&due),
     };
     let retention = Retention { deliveries: deliveries.clone(), clock: Arc::clone(&clock), kept: config.kept };
+    let upkeep = Upkeep {
+        endpoints: endpoints.clone(),
+        deliveries: deliveries.clone(),
+        states: states.clone(),
+        ledger: ledger.clone(),
+        clock: Arc::clone(&clock),
+        patience: patience.clone(),
+        metrics: metrics.clone(),
+    };
     let workplace = Workplace { deliveries, states, ledger, clock: Arc::clone(&clock), metrics };
     let deliver = Deliver { endpoints, workplace, vetting, clock, patience, due };
-    let (dispatched, (), (), ()) = tokio::join!(
+    let (dispatched, (), (), (), ()) = tokio::join!(
         async {
             let result = dispatch.run(stop.clone()).await;
             stop.cancel();
@@ -188,6 +198,7 @@ async fn work(
         deliver.run(stop.clone()),
         listening.run(stop.clone()),
         retention.run(stop.clone()),
+        upkeep.run(stop.clone()),
     );
     Ok(dispatched?)
 }

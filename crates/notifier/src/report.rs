@@ -1,7 +1,5 @@
 //! Events about endpoints: failing, paused, stopped, back, and what was given up.
 
-use std::time::Duration;
-
 use cause::{Cause, CauseCode};
 use emitter::{Emitter, Notice};
 use event::{AccountName, Details, EventKind, Timestamp};
@@ -10,9 +8,6 @@ use tracing::{error, info, warn};
 
 use crate::breaker::{Condition, EndpointState};
 use crate::endpoint_key::EndpointKey;
-
-/// How often it is told that deliveries to one endpoint were given up; those in between are told together.
-pub const GIVEN_UP_CYCLE: Duration = Duration::from_hours(1);
 
 /// Tells how endpoints are doing. Cheap to clone.
 #[derive(Clone)]
@@ -54,7 +49,7 @@ impl Reporter {
     }
 
     async fn emit(&self, event_type: &str, endpoint: &EndpointKey, details: Details) -> bool {
-        let admin = || AccountName::clone(&"admin".parse().expect("a valid account name"));
+        let admin = || -> AccountName { "admin".parse().expect("a valid account name") };
         let notice = Notice {
             kind: kind(event_type),
             account: endpoint.account().unwrap_or_else(admin),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use event::{AccountName, Clock, EventDraft, EventId, Level, Source, Timestamp, Violations};
 use uuid::Uuid;
-use webhook::{Networks, Notification, NotificationType, Sender, SenderError, Vetting};
+use webhook::{Networks, Notification, NotificationType, Sender, SenderConfig, SenderError, SystemTrust, Vetting};
 
 use crate::breaker::{Failure, Trouble};
 use crate::delivery::{Attempt, Delivery, Outcome};
@@ -31,10 +31,18 @@ pub struct Courier {
 }
 
 impl Courier {
+    /// Couriers that are made together share `system_trust`.
+    ///
     /// # Errors
     /// What cannot be sent with; settings that were checked can.
-    pub fn new(endpoint: &Endpoint, vetting: Vetting, clock: Arc<dyn Clock>) -> Result<Self, SenderError> {
-        let sender = Sender::new(endpoint.sender.clone(), vetting, Arc::clone(&clock))?;
+    pub fn new(
+        endpoint: &Endpoint,
+        system_trust: SystemTrust,
+        vetting: Vetting,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, SenderError> {
+        let config = SenderConfig { system_trust, ..endpoint.sender.clone() };
+        let sender = Sender::new(config, vetting, Arc::clone(&clock))?;
         Ok(Self { sender, retry: endpoint.retry.clone(), clock })
     }
 

@@ -10,7 +10,7 @@ use reqwest::Url;
 use tracing::warn;
 
 use crate::transport::Transport;
-use crate::{Answer, CaCertificates, ClientIdentity, RateMin, Redirects, Settings, Vetting, redirect};
+use crate::{Answer, CaCertificates, ClientIdentity, RateMin, Redirects, Settings, SystemTrust, Vetting, redirect};
 
 /// How long an idle connection is kept: long enough for the pages of one listing. A connection kept from one cycle to
 /// the next would say less about whether the peer can be reached, and may have died in silence.
@@ -31,6 +31,8 @@ pub struct ClientConfig {
     pub silence_timeout: Duration,
     /// Slowest body that is taken. `None`: any, within the other bounds.
     pub rate_min: Option<RateMin>,
+    /// The roots of the system, which other clients may share.
+    pub system_trust: SystemTrust,
     /// Trusted besides the roots of the system.
     pub ca_certificates: Option<CaCertificates>,
     /// Shown to a peer that asks for it.
@@ -54,6 +56,7 @@ impl Default for ClientConfig {
             request_timeout: Duration::from_secs(30),
             silence_timeout: Duration::from_secs(30),
             rate_min: None,
+            system_trust: SystemTrust::default(),
             ca_certificates: None,
             identity: None,
             verify_certificates: true,
@@ -84,6 +87,9 @@ impl Client {
     /// When no rustls provider is installed in this process; `main` does it first.
     pub fn new(config: ClientConfig) -> Result<Self, ClientError> {
         let certificates = || config.ca_certificates.iter().flat_map(CaCertificates::certificates);
+        let trusts_the_system_alone =
+            config.verify_certificates && config.ca_certificates.is_none() && config.identity.is_none();
+        let shared = if trusts_the_system_alone { config.system_trust.tls() } else { None };
         let build = |with_system_roots: bool| {
             let builder = reqwest::Client::builder()
                 .user_agent(USER_AGENT)
@@ -100,10 +106,10 @@ impl Client {
             let builder = config.vetting.iter().fold(builder, |builder, vetting| builder.dns_resolver(vetting.clone()));
             let builder =
                 config.identity.iter().fold(builder, |builder, identity| builder.identity(identity.identity()));
-            let builder = if with_system_roots {
-                builder.tls_certs_merge(certificates())
-            } else {
-                builder.tls_certs_only(certificates())
+            let builder = match &shared {
+                Some(tls) => builder.tls_backend_preconfigured(tls.clone()),
+                None if with_system_roots => builder.tls_certs_merge(certificates()),
+                None => builder.tls_certs_only(certificates()),
             };
             builder.build()
         };

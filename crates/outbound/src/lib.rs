@@ -17,6 +17,7 @@ mod resolver;
 mod retry_after;
 mod settings;
 mod special_addresses;
+mod system_trust;
 mod tls;
 mod transport;
 mod vetting;
@@ -31,6 +32,7 @@ pub use redirect::{REDIRECTS_MAX, Redirects};
 pub use resolver::{Resolver, SystemResolver};
 pub use retry_after::{RETRY_AFTER_MAX, retry_at};
 pub use settings::Settings;
+pub use system_trust::SystemTrust;
 pub use vetting::{AddressRefusal, Vetting};
 
 /// The URL that requests are made with.

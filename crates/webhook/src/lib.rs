@@ -31,7 +31,7 @@ pub use url_template::{URL_BYTES_MAX, UrlTemplate, UrlTemplateError};
 /// What a sender is made of, from the crate that keeps it.
 pub use outbound::{
     AddressRefusal, CaCertificates, CaCertificatesError, ClientError, ClientIdentity, ClientIdentityError,
-    NetworkError, Networks, Resolver, Settings, Vetting,
+    NetworkError, Networks, Resolver, Settings, SystemTrust, Vetting,
 };
 
 /// Where the configuration names the private networks that a webhook may reach.

@@ -9,8 +9,8 @@ use event::Clock;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method};
 use outbound::{
-    Answer, CaCertificates, Client, ClientConfig, ClientError, ClientIdentity, Redirects, Settings, Url, Vetting,
-    retry_at,
+    Answer, CaCertificates, Client, ClientConfig, ClientError, ClientIdentity, Redirects, Settings, SystemTrust, Url,
+    Vetting, retry_at,
 };
 
 use crate::credentials::CredentialsError;
@@ -37,6 +37,8 @@ pub struct SenderConfig {
     pub headers: OwnHeaders,
     /// Shown to a receiver that asks for it.
     pub identity: Option<ClientIdentity>,
+    /// The roots of the system; senders that are made together share them.
+    pub system_trust: SystemTrust,
     /// Trusted besides the roots of the system.
     pub ca_certificates: Option<CaCertificates>,
     /// False takes any certificate of anybody.
@@ -84,6 +86,7 @@ impl SenderConfig {
             credentials: None,
             headers: OwnHeaders::default(),
             identity: None,
+            system_trust: SystemTrust::default(),
             ca_certificates: None,
             ssl_verify: true,
             timeout: TIMEOUT,
@@ -131,6 +134,7 @@ impl Sender {
             connect_timeout: ClientConfig::default().connect_timeout.min(config.timeout),
             request_timeout: config.timeout,
             silence_timeout: config.timeout,
+            system_trust: config.system_trust,
             ca_certificates: config.ca_certificates,
             identity: config.identity,
             verify_certificates: config.ssl_verify,

@@ -87,6 +87,7 @@ const HIDDEN: &[(&str, &[&str])] = &[
     ),
     ("sqlx", &["bus-local", "database", "events-store", "notifier"]),
     ("reqwest", &["outbound"]),
+    ("rustls-platform-verifier", &["outbound"]),
     ("argon2", &["accounts"]),
 ];
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use event::{FilterDraft, Level};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use service::config::Section;
 use webhook::{Format, Settings};
 
@@ -38,7 +38,7 @@ pub fn read_endpoint(section: &mut Section, before: &[Endpoint]) -> Option<Endpo
     let draft = EndpointDraft {
         account: section.parse("account"),
         configured_at: Some(path),
-        url: url.map(|url| secrecy::ExposeSecret::expose_secret(&url).to_owned()).unwrap_or_default(),
+        url: url.map(|url| url.expose_secret().to_owned()).unwrap_or_default(),
         format: section.parse_or("format", Format::default()),
         levels,
         filter,

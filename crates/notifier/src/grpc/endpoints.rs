@@ -6,6 +6,7 @@ use accounts::{Caller, Role};
 use event::Timestamp;
 use proto::notifier::v1;
 use tonic::{Code, Status};
+use webhook::SystemTrust;
 
 use super::{Service, may_see_path, only_own};
 use crate::config::SECTION_NAMES;
@@ -144,7 +145,7 @@ impl Service {
             let text = format!("endpoint `{name}` is one of every account, only an admin may test it");
             return Err(Status::permission_denied(text));
         }
-        let courier = Courier::new(&endpoint, self.vetting.clone(), self.clock.clone());
+        let courier = Courier::new(&endpoint, SystemTrust::default(), self.vetting.clone(), self.clock.clone());
         let courier =
             courier.map_err(|error| Status::failed_precondition(format!("`{name}` cannot be sent to: {error}")))?;
         let (attempt, failure) = courier.test(&caller.account, self.source.clone()).await;
@@ -184,8 +185,7 @@ impl Service {
             bad_fields(&violations)
         })?;
         endpoint.sender.url.check(&self.vetting).map_err(|refusal| bad_field("endpoint.url", refusal))?;
-        let courier = Courier::new(&endpoint, self.vetting.clone(), self.clock.clone());
-        courier.map(drop).map_err(|error| bad_field("endpoint.credentials", error))
+        endpoint.sender.check().map_err(|error| bad_field("endpoint.credentials", error))
     }
 
     /// The endpoint after a change of it: with a worker soon, and a state for its new target.

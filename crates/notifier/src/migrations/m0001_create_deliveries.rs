@@ -25,6 +25,10 @@ impl MigrationTrait for Migration {
             "CREATE UNIQUE INDEX deliveries_once ON deliveries (event_id, endpoint)",
             // What is due, and when the next one is.
             "CREATE INDEX deliveries_due ON deliveries (endpoint, due_at) WHERE status = 'pending'",
+            // What has waited too long.
+            "CREATE INDEX deliveries_expiring ON deliveries (endpoint, expires_at) WHERE status = 'pending'",
+            // What is being sent.
+            "CREATE INDEX deliveries_under_way ON deliveries (endpoint, leased_until) WHERE leased_until IS NOT NULL",
             // In order, and behind which one a delivery of the same resource waits.
             "CREATE INDEX deliveries_in_order ON deliveries (endpoint, position) WHERE status = 'pending'",
             "CREATE INDEX deliveries_by_resource ON deliveries (endpoint, resource, position) WHERE status = 'pending'",

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fixtures::DatabaseKind;
+use fixtures::{DatabaseKind, Reaction, Receiver};
 use proto::notifier::v1;
 
 use crate::house::{House, Switchable, events, eventually, ids};
@@ -29,7 +29,6 @@ async fn replicas_share_the_work_without_sending_twice(kind: DatabaseKind) {
 }
 
 async fn what_a_killed_replica_had_in_hand_is_sent_by_another(kind: DatabaseKind) {
-    use fixtures::{Reaction, Receiver};
     let hanging = Receiver::start(|_| Reaction::hang());
     let settings = format!("endpoints: [{{name: ops, url: '{}/', format: event}}]", hanging.url());
     let mut house = House::start(kind, &settings).await;
