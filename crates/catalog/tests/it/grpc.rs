@@ -10,7 +10,7 @@ use proto::catalog::v1::{
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 
-use crate::observed::{ALICE_PASSWORD, Observed, PASSWORD, Settings};
+use crate::observed::{ALICE_PASSWORD, CALM, Observed, PASSWORD, Settings};
 
 fixtures::on_both_databases!(what_is_added_is_watched_kept_and_deleted, every_page_is_listed);
 
@@ -65,6 +65,7 @@ async fn what_is_added_is_watched_kept_and_deleted(kind: DatabaseKind) {
     let name = registry.repository("team/app");
     let settings = Settings {
         repositories: vec![registry.repository("team/configured")],
+        repo_watcher: Some(CALM),
         insecure: true,
         database: Some(fresh.url.parse().unwrap()),
         ..Settings::default()

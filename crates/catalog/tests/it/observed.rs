@@ -37,6 +37,9 @@ pub const NOTIFICATION_TOKEN: &str = "a secret of the registry's";
 
 /// Cycles follow each other as fast as a test can want.
 const CYCLE: Duration = Duration::from_millis(20);
+/// Cycles of a registry that is pushed to meanwhile: one that keeps files lists a tag a moment before it has a manifest
+/// for it, and is caught at that when it is asked all the time.
+pub const CALM: Duration = Duration::from_millis(300);
 
 /// What is configured, as YAML would have it.
 #[derive(Clone, Default)]
@@ -129,7 +132,8 @@ impl Observed {
     /// The type and the resource of the next event, and its details.
     pub async fn next_news(&mut self) -> (String, String, Value) {
         let event = self.next_event().await;
-        let details = serde_json::from_str(event.details.as_json()).unwrap();
+        let details: Value = serde_json::from_str(event.details.as_json()).unwrap();
+        println!("{} | {details}", event.event_type);
         (event.event_type, event.resource.id.unwrap_or_default(), details)
     }
 

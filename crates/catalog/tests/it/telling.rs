@@ -8,7 +8,7 @@ use fixtures::{
     DatabaseKind, FaultServer, FreshDatabase, PostgresServer, RegistryAccess, RegistryServer, answer, eventually,
 };
 
-use crate::observed::{Observed, Settings};
+use crate::observed::{CALM, Observed, Settings};
 
 fixtures::on_both_databases!(
     what_was_recorded_is_told_after_a_crash,
@@ -18,6 +18,7 @@ fixtures::on_both_databases!(
 fn settings(registry: &RegistryServer, fresh: &FreshDatabase) -> Settings<'static> {
     Settings {
         repositories: vec![registry.repository("team/app")],
+        repo_watcher: Some(CALM),
         insecure: true,
         database: Some(fresh.url.parse().unwrap()),
         ..Settings::default()
@@ -75,6 +76,7 @@ async fn without_its_database_it_watches_and_tells_what_fails_and_later_what_cha
     let first = registry.pusher().push("team/app", "1", "first");
     let settings = Settings {
         repositories: vec![registry.repository("team/app"), broken.repository()],
+        repo_watcher: Some(CALM),
         insecure: true,
         image_watcher: Some(Duration::from_millis(50)),
         database: Some(fresh.parse().unwrap()),
@@ -125,6 +127,7 @@ async fn a_database_that_is_away_at_the_start_is_no_reason_not_to_watch() {
     let broken = FaultServer::plain(|_| answer("500 Oops", &[], ""));
     let mut observed = Observed::start(&Settings {
         repositories: vec![registry.repository("team/app"), broken.repository()],
+        repo_watcher: Some(CALM),
         insecure: true,
         database: Some(url.parse().unwrap()),
         ..Settings::default()

@@ -7,7 +7,7 @@ use event::{Level, ManualClock};
 use fixtures::{DatabaseKind, FreshDatabase, RegistryAccess, RegistryServer, eventually};
 use serde_json::{Value, json};
 
-use crate::observed::{Observed, Settings};
+use crate::observed::{CALM, Observed, Settings};
 
 fixtures::on_both_databases!(
     tags_that_come_move_and_go_are_told_once,
@@ -19,6 +19,7 @@ fixtures::on_both_databases!(
 fn eager(names: Vec<String>, fresh: &FreshDatabase) -> Settings<'static> {
     Settings {
         repositories: names,
+        repo_watcher: Some(CALM),
         insecure: true,
         image_watcher: Some(Duration::from_millis(50)),
         database: Some(fresh.url.parse().unwrap()),
