@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use database::DatabaseError;
 use event::{Event, EventId, Resource, Timestamp, canonical_name};
-use sea_orm::{DbErr, Set};
+use sea_orm::Set;
 use uuid::Uuid;
 
 use crate::breaker::Trouble;
@@ -155,8 +155,7 @@ fn ordering_key(resource: &Resource) -> String {
 /// A row that we never wrote: somebody changed the table by hand.
 pub fn delivery(row: deliveries::Model) -> Result<Delivery, DatabaseError> {
     let id = row.id;
-    let damaged =
-        |column: &str| DatabaseError::Failed(DbErr::Custom(format!("delivery {id} has an invalid `{column}`")));
+    let damaged = |column: &str| DatabaseError::damaged(format!("delivery {id} has an invalid `{column}`"));
     let at = |column: &'static str, micros: i64| Timestamp::from_micros(micros).ok_or_else(|| damaged(column));
     let maybe_at = |column, micros: Option<i64>| micros.map(|micros| at(column, micros)).transpose();
     let event = proto::decode_payload(&row.payload).map_err(|_| damaged("payload"))?;
@@ -184,8 +183,7 @@ pub fn delivery(row: deliveries::Model) -> Result<Delivery, DatabaseError> {
 /// As for [`delivery`].
 pub fn attempt(row: attempts::Model) -> Result<Attempt, DatabaseError> {
     let number = row.number;
-    let damaged =
-        |column: &str| DatabaseError::Failed(DbErr::Custom(format!("attempt {number} has an invalid `{column}`")));
+    let damaged = |column: &str| DatabaseError::damaged(format!("attempt {number} has an invalid `{column}`"));
     let span = |micros: i64| u64::try_from(micros).ok().map(Duration::from_micros);
     let outcome = row.outcome.map(|name| {
         let known = Outcome::ALL.into_iter().find(|outcome| outcome.as_str() == name);

@@ -5,7 +5,7 @@ use event::Timestamp;
 use prost::Message;
 use proto::notifier::v1;
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
-use sea_orm::{ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, Set};
+use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, Set};
 
 use crate::endpoint_key::EndpointKey;
 use crate::entity::{dispatch, endpoints};
@@ -34,7 +34,7 @@ impl EndpointTable {
     /// A number that grows with every change, also one of another replica.
     pub async fn version(&self) -> Result<i64, DatabaseError> {
         let row = dispatch::Entity::find_by_id(1_i16).one(self.database.reader()).await?;
-        let lost = || DatabaseError::Failed(DbErr::Custom("the table `dispatch` has lost its row".to_owned()));
+        let lost = || DatabaseError::damaged("the table `dispatch` has lost its row");
         Ok(row.ok_or_else(lost)?.endpoints_version)
     }
 
@@ -104,7 +104,7 @@ fn row(added: &Added) -> endpoints::ActiveModel {
 /// # Errors
 /// A row that we never wrote: somebody changed the table by hand.
 fn added(row: endpoints::Model) -> Result<Added, DatabaseError> {
-    let damaged = || DatabaseError::Failed(DbErr::Custom(format!("endpoint `{}` has invalid settings", row.endpoint)));
+    let damaged = || DatabaseError::damaged(format!("endpoint `{}` has invalid settings", row.endpoint));
     let until = row.old_secret_until.and_then(Timestamp::from_micros);
     Ok(Added {
         settings: v1::Endpoint::decode(row.settings.as_slice()).map_err(|_| damaged())?,

@@ -11,6 +11,7 @@ use database::DatabaseError;
 use event::{Clock, Source};
 use proto::notifier::v1;
 use proto::notifier::v1::notifier_service_server::NotifierService;
+use service::grpc_status::unavailable;
 use service::readiness::Readiness;
 use tokio::sync::Notify;
 use tonic::{Extensions, Request, Response, Status};
@@ -22,7 +23,7 @@ use crate::endpoints::Endpoints;
 use crate::ledger::Ledger;
 use crate::notifier::SERVICE;
 use crate::states::States;
-use crate::status::{database_status, no_such, unavailable};
+use crate::status::{database_status, no_such};
 
 /// Answers `notifier.v1.NotifierService`.
 #[derive(Clone)]

@@ -215,18 +215,12 @@ async fn prepare(
 ) -> Result<(), DatabaseError> {
     let mut waits = Waits::default();
     loop {
-        let prepared = if migrate {
-            database.migrate::<Migrator>().await.map(|()| true)
-        } else {
-            database.is_migrated::<Migrator>().await
-        };
-        match prepared {
-            Ok(true) => {
+        match database.prepare::<Migrator>(migrate).await {
+            Ok(()) => {
                 latch.holds(DATABASE);
                 info!("the notifier's tables are ready");
                 return Ok(());
             }
-            Ok(false) => latch.fails(DATABASE, "its schema is not up to date, run `anchore-events migrate`"),
             Err(error) if error.is_transient() => latch.fails(DATABASE, error.chain()),
             Err(error) => return Err(error),
         }

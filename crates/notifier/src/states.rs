@@ -3,7 +3,7 @@
 use database::{Database, DatabaseError};
 use event::Timestamp;
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query};
-use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QuerySelect, Set};
+use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect, Set};
 
 use crate::breaker::{Condition, EndpointState};
 use crate::delivery::DeliveryStatus;
@@ -179,9 +179,8 @@ fn row(endpoint: &EndpointKey, state: &EndpointState) -> endpoint_states::Active
 /// # Errors
 /// A row that we never wrote: somebody changed the table by hand.
 fn state(row: &endpoint_states::Model) -> Result<EndpointState, DatabaseError> {
-    let damaged = |column: &str| {
-        DatabaseError::Failed(DbErr::Custom(format!("endpoint `{}` has an invalid `{column}`", row.endpoint)))
-    };
+    let damaged =
+        |column: &str| DatabaseError::damaged(format!("endpoint `{}` has an invalid `{column}`", row.endpoint));
     let condition = |name: &str| Condition::ALL.into_iter().find(|condition| condition.as_str() == name);
     let at = |micros: Option<i64>| micros.and_then(Timestamp::from_micros);
     let count = |count: i64| u64::try_from(count).unwrap_or_default();

@@ -1,18 +1,10 @@
 //! The one place where errors become a gRPC status.
 
-use std::time::Duration;
-
 use database::DatabaseError;
-use event::{Violation, Violations};
+use event::Violations;
+use service::grpc_status::unavailable;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
-
-/// When to ask again while the database is away.
-const RETRY_DELAY: Duration = Duration::from_secs(2);
-
-pub fn bad_field(field: &str, problem: impl std::fmt::Display) -> Status {
-    bad_fields(&Violation::new(field, problem).into())
-}
 
 pub fn bad_fields(violations: &Violations) -> Status {
     let fields = violations.0.iter().map(|violation| FieldViolation::new(&violation.field, &violation.problem));
@@ -33,8 +25,4 @@ pub fn database_status(error: DatabaseError) -> Status {
     }
     tracing::error!(error = error.chain(), "the database refused a statement");
     Status::internal("the database refused a statement; the log of the notifier tells more")
-}
-
-pub fn unavailable(reason: String) -> Status {
-    Status::with_error_details(Code::Unavailable, reason, ErrorDetails::with_retry_info(Some(RETRY_DELAY)))
 }

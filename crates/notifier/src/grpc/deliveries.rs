@@ -4,6 +4,7 @@ use accounts::Caller;
 use event::{Timestamp, Violation, Violations};
 use proto::notifier::v1;
 use proto::{check_filter, timestamp_from_proto};
+use service::grpc_status::bad_field;
 use tonic::Status;
 
 use super::Service;
@@ -13,7 +14,7 @@ use crate::endpoint_key::EndpointKey;
 use crate::page_token;
 use crate::schedule::Schedule;
 use crate::selection::Selection;
-use crate::status::{bad_field, bad_fields, database_status, no_such};
+use crate::status::{bad_fields, database_status, no_such};
 
 /// Deliveries on a page where the request does not say.
 const PAGE_SIZE: u64 = 100;

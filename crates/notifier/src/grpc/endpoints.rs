@@ -5,6 +5,7 @@ use std::time::Duration;
 use accounts::{Caller, Role};
 use event::Timestamp;
 use proto::notifier::v1;
+use service::grpc_status::bad_field;
 use tonic::{Code, Status};
 use webhook::SystemTrust;
 
@@ -16,7 +17,7 @@ use crate::endpoint_key::EndpointKey;
 use crate::endpoint_table::Added;
 use crate::endpoints::ENDPOINTS_MAX;
 use crate::send::Courier;
-use crate::status::{bad_field, bad_fields, database_status, no_such};
+use crate::status::{bad_fields, database_status, no_such};
 
 /// How long the secret before a new one goes on signing beside it.
 const SECRET_OVERLAP: Duration = Duration::from_hours(24);

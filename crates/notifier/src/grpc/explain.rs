@@ -4,12 +4,13 @@ use accounts::Caller;
 use event::{Event, EventId};
 use proto::notifier::v1;
 use proto::timestamp_to_proto;
+use service::grpc_status::bad_field;
 use tonic::Status;
 
 use super::Service;
 use crate::conversion::delivery_to_proto;
 use crate::rule::Check;
-use crate::status::{bad_field, bad_fields, database_status};
+use crate::status::{bad_fields, database_status};
 
 impl Service {
     pub(super) async fn answer_explain(
