@@ -39,9 +39,10 @@ async fn an_endpoint_down_for_an_hour_gets_everything_in_order_after_its_probe(k
     receiver.set(200);
     eventually(async || {
         house.advance(MINUTE);
-        receiver.received().len() >= tried + 60
+        receiver.received().len() > tried
     })
     .await;
+    // From here on the clock stands still: a claim that ends while its delivery is under way is a repeat.
     eventually(async || house.states().await == [v1::DeliveryState::Delivered; 60]).await;
     // Whoever was tried last while it was down may have come between.
     let delivered = &receiver.received()[receiver.received().len() - 60..];
