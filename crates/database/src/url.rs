@@ -73,25 +73,23 @@ impl fmt::Debug for DatabaseUrl {
     }
 }
 
-/// Masks what stands between the user's colon and the last `@` of the authority, and a `password=` option.
+/// Masks what stands between the user's colon and the last `@`, wherever that is (a password may hold a `/` that should
+/// have been encoded), and each option that names a password.
 fn without_password(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return "***".to_owned() };
-    let (authority, tail) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-    let authority = match authority.rsplit_once('@') {
+    let rest = match rest.rsplit_once('@') {
         Some((credentials, host)) => match credentials.split_once(':') {
             Some((user, _)) => format!("{user}:***@{host}"),
-            None => format!("{credentials}@{host}"),
+            None => rest.to_owned(),
         },
-        None => authority.to_owned(),
+        None => rest.to_owned(),
     };
-    let tail = match tail.split_once("password=") {
-        Some((before, after)) => {
-            let rest = after.split_once('&').map_or(String::new(), |(_, rest)| format!("&{rest}"));
-            format!("{before}password=***{rest}")
-        }
-        None => tail.to_owned(),
-    };
-    format!("{scheme}://{authority}{tail}")
+    let Some((place, options)) = rest.split_once('?') else { return format!("{scheme}://{rest}") };
+    let masked = options.split('&').map(|option| match option.split_once('=') {
+        Some((name, _)) if name.contains("password") => format!("{name}=***"),
+        _ => option.to_owned(),
+    });
+    format!("{scheme}://{place}?{}", masked.collect::<Vec<_>>().join("&"))
 }
 
 #[cfg(test)]
@@ -109,6 +107,9 @@ mod tests {
             "postgres://u@h/events?password=x&sslmode=require",
             Ok("postgres://u@h/events?password=***&sslmode=require"),
         );
+        assert_eq!(without_password("postgres://u:p/q@h/events"), "postgres://u:***@h/events");
+        check("postgres://h/e?sslpassword=a&password=b&x=1", Ok("postgres://h/e?sslpassword=***&password=***&x=1"));
+        check("postgres://u@h/events", Ok("postgres://u@h/events"));
         check("postgres://h/events", Ok("postgres://h/events"));
     }
 
