@@ -90,10 +90,11 @@ impl Schedule {
             syncer.told.notify_one();
         }
         let ids: Vec<_> = syncer.config.feeds.iter().flat_map(FeedConfig::group_ids).collect();
+        // What somebody syncs now is not due, though its row says so until it ends. Asked first: a sync that ends in between
+        // has left its row as it is from then on.
+        let busy = syncer.ledger.busy().await?;
         let states = syncer.ledger.groups(&ids).await?;
         self.tell_stale(&states, now).await?;
-        // What somebody syncs now is not due, though its row says so until it ends.
-        let busy = syncer.ledger.busy().await?;
         let is_free = |state: &&GroupState| busy.iter().all(|busy: &Busy| busy.feed != state.id.feed.as_str());
         let due: Vec<&GroupState> = states.iter().filter(|state| state.is_due(now)).filter(is_free).collect();
         let is_due = |id: &crate::GroupId| due.iter().any(|state| state.id == *id);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use event::Event;
 use fixtures::{Authority, Identity};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 
 use crate::documents::{gzip, large_secdb, osv_record, secdb, tracker};
 use crate::engine::{Engine, Settings, details};
@@ -75,8 +75,11 @@ fn small() -> String {
 }
 
 async fn connections() -> Vec<Fault> {
-    // The port was free a moment ago, and nobody listens there.
-    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    // Nobody listens there, and no other test gets the port as long as this process lives.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let closed = socket.local_addr().unwrap();
+    std::mem::forget(socket);
     let alpine = |url: &str| format!("kind: alpine_secdb, url: '{url}', groups: [v3.20/main]");
     let begun = "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n{\"packages\": [";
     vec![
