@@ -20,7 +20,7 @@ struct Needed {
     probe: &'static [&'static str],
 }
 
-const NEEDED: [Needed; 10] = [
+const NEEDED: [Needed; 11] = [
     Needed {
         program: "nats-server",
         package: "nats-server",
@@ -68,6 +68,12 @@ const NEEDED: [Needed; 10] = [
         program: "node",
         package: "nodejs",
         elsewhere: "Node.js 18 or newer, from your distribution or nodejs.org",
+        probe: &[],
+    },
+    Needed {
+        program: "script",
+        package: "bsdutils",
+        elsewhere: "`script` of util-linux, from your distribution",
         probe: &[],
     },
     Needed { program: "npm", package: "npm", elsewhere: "npm, which comes with Node.js", probe: &[] },

@@ -1,6 +1,5 @@
 //! `event delete`: by id, by window, and all of them, with the question before.
 
-use std::path::PathBuf;
 use std::process::Command;
 
 use crate::harness::{ADMIN, Client, DEADLINE, Shape, Stack, event, id_of, run};
@@ -75,17 +74,13 @@ fn all_events_are_deleted_only_after_a_yes() {
 
 #[test]
 fn at_a_terminal_the_end_of_input_is_a_no() {
-    let Some(script) = find_script() else {
-        eprintln!("SKIPPED: `script` is not installed (Debian: bsdutils), so there is no terminal to answer at");
-        return;
-    };
     let stack = Stack::start(Shape::LocalTogether);
     let admin = stack.client(ADMIN);
     store(&admin, 2);
     let at_terminal = |typed: &str| {
         let client = admin.command(&["event", "delete"]);
         let line = format!("{} event delete", client.get_program().display());
-        let mut command = Command::new(&script);
+        let mut command = Command::new("script");
         command
             .args(["--quiet", "--return", "--command", &line, "/dev/null"])
             .env_clear()
@@ -99,9 +94,4 @@ fn at_a_terminal_the_end_of_input_is_a_no() {
     assert_eq!(admin.ids(&[]).len(), 2);
     assert!(at_terminal("y\n").ok().contains("Deleted 2 events"));
     assert!(admin.ids(&[]).is_empty());
-}
-
-fn find_script() -> Option<PathBuf> {
-    let script = PathBuf::from("/usr/bin/script");
-    script.is_file().then_some(script)
 }
